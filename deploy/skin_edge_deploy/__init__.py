@@ -1,0 +1,1 @@
+"""Pushing bundles and the application to devices over SSH."""

@@ -1,0 +1,1 @@
+"""skin-edge on the training host: data, student, quantization, package. TensorFlow lives here only."""
