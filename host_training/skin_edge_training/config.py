@@ -1,0 +1,129 @@
+"""One experiment, one YAML file: everything that shapes a trained student."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from skin_edge.errors import ConfigError
+from skin_edge.preprocess.spec import PreprocessSpec
+from skin_edge.strict import SchemaError, Strict, convert, parse_yaml
+
+Positive = Annotated[float, Meta(gt=0.0)]
+Part = Annotated[float, Meta(gt=0.0, lt=1.0)]
+
+
+class SplitConfig(Strict, frozen=True):
+    """Parts of the lesions; what is left over after `train` and `validation` is the test part."""
+
+    train: Part = 0.70
+    validation: Part = 0.15
+    #: Cosine similarity of two pictures' thumbnails from which on they count as one lesion.
+    twin_similarity: Annotated[float, Meta(gt=0.5, le=1.0)] = 0.98
+
+
+class DataConfig(Strict, frozen=True):
+    """Which set to read; `directory` overrides SKIN_EDGE_DATA and ../shared/data."""
+
+    reader: Literal["ham10000"] = "ham10000"
+    directory: str | None = None
+    limit: Annotated[int, Meta(ge=64)] | None = None
+    split: SplitConfig = SplitConfig()
+
+
+class AugmentConfig(Strict, frozen=True):
+    """Random views of a training picture; a zero or false switches one off."""
+
+    flip: bool = True
+    rotate: bool = True
+    zoom: Annotated[float, Meta(ge=0.0, lt=0.9)] = 0.25
+    shift: Annotated[float, Meta(ge=0.0, le=0.5)] = 0.08
+    brightness: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.20
+    contrast: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.20
+    saturation: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.20
+    white_balance: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.05
+
+
+class StudentConfig(Strict, frozen=True):
+    """A network cut from the front of EfficientNet-Lite0, closed by separable layers and a 1x1 head."""
+
+    blocks: Annotated[int, Meta(ge=1, le=10)] = 7
+    tail_channels: tuple[Annotated[int, Meta(ge=8, le=512)], ...] = (96, 96)
+    pooling: Literal["average", "max"] = "average"
+    dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.2
+    initial_weights: Literal["imagenet", "random"] = "imagenet"
+
+
+class TrainingConfig(Strict, frozen=True):
+    """AdamW under a warm-up and cosine schedule."""
+
+    epochs: Annotated[int, Meta(ge=1)] = 12
+    batch_size: Annotated[int, Meta(ge=2)] = 64
+    learning_rate: Positive = 1.5e-3
+    warmup_fraction: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.1
+    weight_decay: Annotated[float, Meta(ge=0.0)] = 0.02
+    label_smoothing: Annotated[float, Meta(ge=0.0, lt=0.5)] = 0.0
+
+
+class DecisionConfig(Strict, frozen=True):
+    """How validation lesions set the operating points and the abstain band."""
+
+    sensitivities: tuple[Part, ...] = (0.95, 0.90, 0.80)
+    default_sensitivity: Part = 0.90
+    abstain_coverage: Annotated[float, Meta(ge=0.0, lt=0.5)] = 0.15
+
+
+class BundleConfig(Strict, frozen=True):
+    """The name under which the result is shipped."""
+
+    name: str = "ham-student"
+    version: str = "0.1.0"
+
+
+class ExperimentConfig(Strict, frozen=True):
+    """The whole experiment."""
+
+    seed: int = 20241106
+    data: DataConfig = DataConfig()
+    preprocess: PreprocessSpec = PreprocessSpec()
+    augmentation: AugmentConfig = AugmentConfig()
+    student: StudentConfig = StudentConfig()
+    training: TrainingConfig = TrainingConfig()
+    decision: DecisionConfig = DecisionConfig()
+    bundle: BundleConfig = BundleConfig()
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the canonical JSON of the config."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
+
+def shipped_config() -> Path:
+    """Path of the config that made the shipped student."""
+    return Path(str(resources.files("skin_edge_training") / "configs" / "student.yaml"))
+
+
+def load_experiment(path: Path) -> ExperimentConfig:
+    """Read an experiment file.
+
+    Raises:
+        ConfigError: the file is missing, or a key is unknown, ill-typed or inconsistent.
+    """
+    try:
+        config = convert(parse_yaml(path.read_bytes()) or {}, ExperimentConfig)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read this experiment config: {error.strerror}") from None
+    except SchemaError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    split = config.data.split
+    if split.train + split.validation >= 1.0:
+        raise ConfigError(f"{path}: data.split: train + validation must leave lesions for the test part")
+    if config.decision.default_sensitivity not in config.decision.sensitivities:
+        raise ConfigError(f"{path}: decision.default_sensitivity must be one of decision.sensitivities")
+    if not (config.preprocess.crop_resize.enabled and config.preprocess.normalisation.enabled):
+        raise ConfigError(f"{path}: preprocess: training needs crop_resize and normalisation switched on")
+    return config

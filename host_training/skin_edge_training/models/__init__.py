@@ -1,0 +1,1 @@
+"""The networks: EfficientNet-Lite's blocks, its published weights, and the student cut from them."""
