@@ -11,13 +11,20 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from skin_edge.strict import Strict
+from skin_edge.strict import Strict, convert
 
 #: Raised when a stage's arithmetic changes, so that a bundle made with the old one is told apart.
 ALGORITHM_VERSION = 1
 
 Fraction = Annotated[float, Meta(gt=0.0, le=1.0)]
 OddKernel = Annotated[int, Meta(ge=3, le=63)]
+Mean = Annotated[float, Meta(ge=-1000.0, le=1000.0)]
+Deviation = Annotated[float, Meta(ge=0.01, le=1000.0)]
+
+
+def _require_odd(kernel_px: int) -> None:
+    if kernel_px % 2 == 0:
+        raise ValueError(f"kernel_px must be odd, so that it has a centre; got {kernel_px}")
 
 
 class CropResize(Strict, frozen=True):
@@ -32,7 +39,7 @@ class CropResize(Strict, frozen=True):
 
 
 class HairRemoval(Strict, frozen=True):
-    """Stage 2: black-hat morphology finds thin dark strands, inpainting fills them (Lee 1997).
+    """Stage 2: black-hat morphology finds thin dark strands, inpainting fills them (Lee et al. 1997).
 
     `threshold` is in grey levels of the black-hat response; above `max_coverage` of the image the mask is
     taken for texture, not hair, and the image is left alone.
@@ -45,6 +52,9 @@ class HairRemoval(Strict, frozen=True):
     radius_px: Annotated[int, Meta(ge=1, le=16)] = 2
     max_coverage: Fraction = 0.3
 
+    def __post_init__(self) -> None:
+        _require_odd(self.kernel_px)
+
 
 class Denoise(Strict, frozen=True):
     """Stage 3: median filter, or bilateral where edges must stay (Tomasi & Manduchi 1998)."""
@@ -53,6 +63,9 @@ class Denoise(Strict, frozen=True):
     method: Literal["median", "bilateral"] = "median"
     kernel_px: OddKernel = 3
     sigma_colour: Annotated[float, Meta(gt=0.0, le=255.0)] = 20.0
+
+    def __post_init__(self) -> None:
+        _require_odd(self.kernel_px)
 
 
 class ColourConstancy(Strict, frozen=True):
@@ -75,10 +88,8 @@ class Normalisation(Strict, frozen=True):
     """Stage 6: (x - mean) / std per channel in grey levels; off, the grey levels themselves as float32."""
 
     enabled: bool = True
-    mean: tuple[float, float, float] = (127.0, 127.0, 127.0)
-    std: tuple[
-        Annotated[float, Meta(gt=0.0)], Annotated[float, Meta(gt=0.0)], Annotated[float, Meta(gt=0.0)]
-    ] = (128.0, 128.0, 128.0)
+    mean: tuple[Mean, Mean, Mean] = (127.0, 127.0, 127.0)
+    std: tuple[Deviation, Deviation, Deviation] = (128.0, 128.0, 128.0)
 
 
 class PreprocessSpec(Strict, frozen=True):
@@ -93,5 +104,11 @@ class PreprocessSpec(Strict, frozen=True):
     normalisation: Normalisation = Normalisation()
 
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of the canonical JSON of the spec."""
-        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+        """SHA-256 (hex) of the canonical JSON of the spec.
+
+        Raises:
+            SchemaError: a value out of its bounds, which only a spec made in code can have.
+        """
+        # Through the types once more: 1 and 1.0 in a field of floats are one spec, but not the same JSON.
+        typed = convert(msgspec.to_builtins(self), PreprocessSpec)
+        return hashlib.sha256(msgspec.json.encode(typed, order="sorted")).hexdigest()
