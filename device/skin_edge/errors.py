@@ -39,9 +39,14 @@ class SkinEdgeError(Exception):
 
 
 class ImageError(SkinEdgeError, ValueError):
-    """An image that cannot be read or is not usable as a frame."""
+    """An image that cannot be read or is not usable as a frame.
+
+    Attributes:
+        image: what a person calls the image, where the one who raised or passed on the error knows it.
+    """
 
     code = "image"
+    image: str | None = None
 
 
 class UsageError(SkinEdgeError, ValueError):
