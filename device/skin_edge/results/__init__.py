@@ -1,0 +1,1 @@
+"""The results log: one SQLite file, the pictures kept beside it, and their export."""
