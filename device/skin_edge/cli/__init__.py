@@ -1,0 +1,1 @@
+"""The command line: one thin module a command; the logic is in the packages below."""
