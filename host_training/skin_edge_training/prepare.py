@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,11 @@ logger = logging.getLogger(__name__)
 
 
 def prepare(
-    config: ExperimentConfig, run: Run, cache: Path, *, progress: Iterable[int] | None = None
+    config: ExperimentConfig,
+    run: Run,
+    cache: Path,
+    *,
+    progress: Callable[[range], Iterable[int]] = iter,
 ) -> pd.DataFrame:
     """Write table.csv, twins.csv and split.csv of `run`; return the table."""
     table = ham10000.read(ham10000.find_directory(config.data.directory))

@@ -1,16 +1,16 @@
 """The folder of one training run: what each step leaves behind for the next.
 
-    RUN/config.yaml         the experiment, as it was given
-    RUN/table.csv           one row a picture: label, lesion, group, part of the split
-    RUN/split.csv           the split alone, whose hash travels in the bundle
-    RUN/twins.csv           near-duplicate pairs that joined lesions
-    RUN/checkpoint/         what an interrupted training resumes from
-    RUN/history.csv         figures of every epoch
-    RUN/student.keras       the trained student
-    RUN/student.tflite      the same at 16 bit
-    RUN/predictions.csv     logits on validation and test: Keras, and TFLite through skin_edge
-    RUN/quantization.json   size and largest change of a logit
-    RUN/bundle/             what goes to a device
+RUN/config.yaml         the experiment, as it was given
+RUN/table.csv           one row a picture: label, lesion, group, part of the split
+RUN/split.csv           the split alone, whose hash travels in the bundle
+RUN/twins.csv           near-duplicate pairs that joined lesions
+RUN/checkpoint/         what an interrupted training resumes from
+RUN/history.csv         figures of every epoch
+RUN/student.keras       the trained student
+RUN/student.tflite      the same at 16 bit
+RUN/predictions.csv     logits on validation and test: Keras, and TFLite through skin_edge
+RUN/quantization.json   size and largest change of a logit
+RUN/bundle/             what goes to a device
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from skin_edge.preprocess.pipeline import Preprocessor
 from skin_edge_training.config import ExperimentConfig, TrainingConfig
 from skin_edge_training.data.batches import TrainingBatches, plain_inputs
 from skin_edge_training.data.decoded import Uint8Array
-from skin_edge_training.models.student import build_student, logit_model
+from skin_edge_training.models.student import build_student, freeze_front, logit_model
 from skin_edge_training.run import Run
 
 logger = logging.getLogger(__name__)
@@ -71,6 +71,8 @@ def train_student(
         batch_size=config.training.batch_size,
         seed=config.seed,
     )
+    if config.training.frozen_blocks is not None:
+        freeze_front(student, config.training.frozen_blocks)
     model = logit_model(student)
     model.compile(
         optimizer=optimizer(config.training, len(batches)),

@@ -29,12 +29,15 @@ def random_view(
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-    coloured: Uint8Array = cv2.transform(view, random_colour(config, rng))
-    return coloured
+    return np.asarray(cv2.transform(view, random_colour(config, rng)), np.uint8)
 
 
 def random_warp(
-    shape: tuple[int, int], size_px: int, crop_fraction: float, config: AugmentConfig, rng: np.random.Generator
+    shape: tuple[int, int],
+    size_px: int,
+    crop_fraction: float,
+    config: AugmentConfig,
+    rng: np.random.Generator,
 ) -> npt.NDArray[np.float64]:
     """Return the (2, 3) matrix that maps view coordinates to context coordinates."""
     height, width = shape

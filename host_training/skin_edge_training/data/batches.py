@@ -1,4 +1,4 @@
-"""Batches for Keras, the same on every backend: decoded pictures through augmentation and the device's stages."""
+"""Batches for Keras, the same on every backend: decoded pictures, augmented, through the device's stages."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
 def plain_inputs(
     decoded: Uint8Array, rows: npt.NDArray[np.int64], preprocessor: Preprocessor
 ) -> npt.NDArray[np.float32]:
-    """Return (len(rows), S, S, 3) float32: the pictures exactly as the device would hand them to the network."""
+    """Return (len(rows), S, S, 3) float32: pictures exactly as a device hands them to the network."""
     size_px = preprocessor.spec.crop_resize.size_px
     inputs = np.empty((len(rows), size_px, size_px, 3), np.float32)
     for out, row in zip(inputs, rows, strict=True):

@@ -7,9 +7,10 @@ augmentation can rotate and shift without inventing pixels.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,20 +26,24 @@ Uint8Array = npt.NDArray[np.uint8]
 def to_context(rgb: Uint8Array) -> Uint8Array:
     """Return (150, 200, 3): shorter side scaled to 150, longer side cropped or mirrored to 200, centred."""
     height, width = rgb.shape[:2]
+    picture: Any = rgb
     scale = HEIGHT_PX / min(height, width)
     if scale != 1.0:
         size = (max(HEIGHT_PX, round(width * scale)), max(HEIGHT_PX, round(height * scale)))
-        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    height, width = rgb.shape[:2]
+        picture = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    height, width = picture.shape[:2]
     top, left = max(0, (height - HEIGHT_PX) // 2), max(0, (width - WIDTH_PX) // 2)
-    rgb = rgb[top : top + HEIGHT_PX, left : left + WIDTH_PX]
-    missing = WIDTH_PX - rgb.shape[1]
+    picture = picture[top : top + HEIGHT_PX, left : left + WIDTH_PX]
+    missing = WIDTH_PX - picture.shape[1]
     if missing:
-        rgb = cv2.copyMakeBorder(rgb, 0, 0, missing // 2, missing - missing // 2, cv2.BORDER_REFLECT_101)
-    return np.ascontiguousarray(rgb)
+        half = missing // 2
+        picture = cv2.copyMakeBorder(picture, 0, 0, half, missing - half, cv2.BORDER_REFLECT_101)
+    return np.ascontiguousarray(picture)
 
 
-def decode_all(paths: Sequence[str], cache: Path, progress: Iterable[int] | None = None) -> Uint8Array:
+def decode_all(
+    paths: Sequence[str], cache: Path, progress: Callable[[range], Iterable[int]] = iter
+) -> Uint8Array:
     """Return the pictures as (N, 150, 200, 3) uint8 RGB, memory-mapped from `cache`.
 
     The cache is made anew when the list of files, a size or a modification time has changed.
@@ -46,7 +51,7 @@ def decode_all(paths: Sequence[str], cache: Path, progress: Iterable[int] | None
     Args:
         paths: picture files.
         cache: folder for the array.
-        progress: an iterable over ``range(len(paths))`` that shows progress as it is consumed.
+        progress: wraps ``range(len(paths))`` and shows progress as it is consumed.
 
     Raises:
         ImageError: a picture cannot be decoded.
@@ -63,7 +68,7 @@ def decode_all(paths: Sequence[str], cache: Path, progress: Iterable[int] | None
         array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
         with ThreadPoolExecutor() as pool:
             pictures = pool.map(lambda path: to_context(read_image(Path(path))), paths)
-            for index, picture in zip(progress or range(len(paths)), pictures, strict=True):
+            for index, picture in zip(progress(range(len(paths))), pictures, strict=True):
                 array[index] = picture
         array.flush()
         del array

@@ -65,7 +65,7 @@ def find_twins(pictures: Uint8Array, similarity: float) -> pd.DataFrame:
 
 
 def group_lesions(lesion_ids: pd.Series, twins: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Return (N,) group numbers: pictures share one when they share a lesion id or are twins, transitively."""
+    """Return (N,) group numbers, shared by pictures of one lesion id and by twins, transitively."""
     count = len(lesion_ids)
     first = lesion_ids.groupby(lesion_ids).transform(lambda ids: ids.index[0]).to_numpy()
     rows = np.concatenate([np.arange(count), twins["a"].to_numpy(np.int64)])

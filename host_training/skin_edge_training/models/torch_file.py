@@ -69,7 +69,15 @@ def read_state_dict(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
         with path.open("rb") as file:
             return _read(file)
-    except (OSError, pickle.UnpicklingError, EOFError, struct.error, ValueError, KeyError, IndexError) as error:
+    except (
+        OSError,
+        pickle.UnpicklingError,
+        EOFError,
+        struct.error,
+        ValueError,
+        KeyError,
+        IndexError,
+    ) as error:
         raise ModelError(f"{path.name}: cannot read these weights: {error}") from None
 
 

@@ -1,0 +1,146 @@
+"""`skin-edge train`: from a folder of downloads to a bundle, step by step, each step resumable.
+
+TensorFlow takes seconds to import, so nothing heavy is imported before a command runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skin_edge.cli import console
+from skin_edge.cli.options import JsonOption
+
+EPILOG = """\b
+The whole chain with the shipped experiment:
+  skin-edge train data        read, find twins, split by lesion, decode
+  skin-edge train student     fit; run it again to go on after an interruption
+  skin-edge train quantize    to 16 bit, checked against full precision
+  skin-edge train package     bundle, model card, golden vectors
+"""
+
+app = typer.Typer(
+    help="Make a student on a training host: data, student, quantize, package.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+RunOption = Annotated[
+    Path, typer.Option("--run", metavar="DIR", help="Folder of this run: what a step leaves for the next.")
+]
+CacheOption = Annotated[Path, typer.Option("--cache", metavar="DIR", help="Folder for decoded pictures.")]
+
+DEFAULT_RUN = Path("runs/student")
+DEFAULT_CACHE = Path("cache")
+
+
+@app.callback()
+def train() -> None:
+    """Make a student on a training host: data, student, quantize, package."""
+    # TensorFlow's start-up notes would bury our own.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+
+
+@app.command()
+def data(
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Experiment; default: the shipped one.")
+    ] = None,
+    run: RunOption = DEFAULT_RUN,
+    cache: CacheOption = DEFAULT_CACHE,
+    as_json: JsonOption = False,
+) -> None:
+    """Read the set, join near-duplicates, split by lesion, decode once.
+
+    HAM10000 is looked for in the experiment's data.directory, else in $SKIN_EDGE_DATA/ham10000, else in
+    ../shared/data/ham10000.
+    """
+    from skin_edge_training.config import shipped_config
+    from skin_edge_training.prepare import prepare
+    from skin_edge_training.run import Run
+
+    folder = Run(run)
+    experiment = folder.start(config or shipped_config())
+    table = prepare(experiment, folder, cache, progress=_decoding)
+    parts = table.groupby("part").agg(
+        pictures=("image_id", "size"), lesions=("group", "nunique"), malignant=("malignant", "sum")
+    )
+    summary = {"run": str(run), "split_sha256": folder.split_sha256(), "parts": parts.to_dict("index")}
+    if as_json:
+        console.emit_json(summary)
+        return
+    rows = [
+        (part, *(int(v) for v in figures)) for part, figures in zip(parts.index, parts.values, strict=True)
+    ]
+    console.table(f"Split in {run}", ("part", "pictures", "lesions", "malignant"), rows)
+
+
+@app.command()
+def student(
+    run: RunOption = DEFAULT_RUN, cache: CacheOption = DEFAULT_CACHE, as_json: JsonOption = False
+) -> None:
+    """Train the student; run it again to go on after an interruption."""
+    from skin_edge_training.prepare import load_decoded
+    from skin_edge_training.run import Run
+    from skin_edge_training.train import train_student
+
+    folder = Run(run)
+    experiment = folder.config()
+    model = train_student(experiment, folder, load_decoded(folder, cache), verbose=0 if as_json else "auto")
+    trained = {"student": str(folder.path("student.keras")), "weights": int(model.count_params())}
+    if as_json:
+        console.emit_json(trained)
+    else:
+        console.emit(f"{trained['student']}: {trained['weights']:,} weights")
+
+
+@app.command()
+def quantize(
+    run: RunOption = DEFAULT_RUN, cache: CacheOption = DEFAULT_CACHE, as_json: JsonOption = False
+) -> None:
+    """Convert the student to 16-bit TFLite and stop if its answers moved."""
+    from skin_edge_training.prepare import load_decoded
+    from skin_edge_training.quantize import quantize as convert
+    from skin_edge_training.run import Run
+
+    folder = Run(run)
+    report = convert(folder.config(), folder, load_decoded(folder, cache))
+    if as_json:
+        console.emit_json(report)
+    else:
+        console.table(
+            "16 bit against full precision",
+            ("figure", "value"),
+            [(k, f"{v:,.6g}") for k, v in report.items()],
+        )
+
+
+@app.command()
+def package(
+    run: RunOption = DEFAULT_RUN,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="The bundle; default: RUN/bundle.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Choose thresholds on validation, measure on held-out lesions, write the bundle and its card."""
+    from skin_edge_training.package import package as pack
+    from skin_edge_training.run import Run
+
+    bundle = pack(Run(run), out or run / "bundle")
+    if as_json:
+        console.emit_json({"bundle": str(bundle)})
+    else:
+        console.emit(f"{bundle}: verified; the figures are in {bundle / 'MODEL_CARD.md'}")
+
+
+def _decoding(rows: range) -> Iterator[int]:
+    return console.progress(rows, len(rows), "decode")

@@ -1,0 +1,90 @@
+"""Put a run's student into a bundle that a device will accept, with its card and golden vectors."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from skin_edge import __version__
+from skin_edge.camera.drawing import draw
+from skin_edge.model.bundle import write_bundle
+from skin_edge.model.golden import make_golden
+from skin_edge.model.manifest import InputSpec, Manifest, TrainingInfo
+from skin_edge.model.runtime import Network
+from skin_edge.model.verify import verify_bundle
+from skin_edge.preprocess.pipeline import Preprocessor
+from skin_edge_training.data.decoded import Uint8Array
+from skin_edge_training.data.ham10000 import LICENCE
+from skin_edge_training.evaluate import evaluate
+from skin_edge_training.model_card import INTENDED_USE, model_card
+from skin_edge_training.models.efficientnet_lite import WEIGHTS_LICENCE
+from skin_edge_training.run import Run
+
+#: Drawn lesions as golden inputs: real pictures are not ours to ship.
+GOLDEN_FRAMES = 4
+GOLDEN_SIZE_PX = (200, 150)
+
+
+def package(run: Run, out: Path) -> Path:
+    """Write the bundle of `run` to `out` and prove it the way a device will; return its path.
+
+    Raises:
+        UsageError: an earlier step has not run.
+        BundleError: the bundle would be refused by a device.
+    """
+    config = run.config()
+    predictions = pd.read_csv(run.require("predictions.csv", "quantize"))
+    model = run.require("student.tflite", "quantize").read_bytes()
+    quantization = json.loads(run.require("quantization.json", "quantize").read_text(encoding="utf-8"))
+    evaluation = evaluate(predictions, config.decision, config.seed)
+    size_px = config.preprocess.crop_resize.size_px
+    licences = [LICENCE]
+    if config.student.initial_weights == "imagenet":
+        licences.append(WEIGHTS_LICENCE)
+    manifest = Manifest(
+        name=config.bundle.name,
+        version=config.bundle.version,
+        created=datetime.now(timezone.utc).replace(microsecond=0).isoformat(),
+        input=InputSpec(height=size_px, width=size_px),
+        preprocess=config.preprocess,
+        preprocess_fingerprint=config.preprocess.fingerprint(),
+        temperature=evaluation.temperature,
+        operating_points=evaluation.operating_points,
+        default_operating_point=evaluation.default_operating_point,
+        abstain_band=evaluation.abstain_band,
+        training=TrainingInfo(
+            data=("HAM10000",),
+            licences=tuple(licences),
+            split_sha256=run.split_sha256(),
+            seed=config.seed,
+        ),
+        metrics=evaluation.metrics,
+        libraries={
+            name: version(name)
+            for name in ("tensorflow-cpu", "keras", "numpy", "opencv-python-headless", "scikit-learn")
+        },
+        minimum_skin_edge_version=__version__,
+        intended_use=INTENDED_USE,
+    )
+    preprocessor = Preprocessor(config.preprocess)
+    network = Network(model, (size_px, size_px, 3))
+    frames = [golden_frame(number) for number in range(GOLDEN_FRAMES)]
+    card = model_card(manifest, evaluation, config, run.table(), quantization)
+    write_bundle(
+        out, manifest, model=model, golden=make_golden(frames, preprocessor, network), model_card=card
+    )
+    verify_bundle(out)
+    return out
+
+
+def golden_frame(number: int) -> Uint8Array:
+    """Return drawn lesion `number` as (150, 200, 3) uint8 RGB."""
+    return np.asarray(
+        cv2.resize(draw(0, number).pixels, GOLDEN_SIZE_PX, interpolation=cv2.INTER_AREA), np.uint8
+    )
