@@ -1,0 +1,74 @@
+# The commands of a checkout. On a fresh machine: Python 3.10 to 3.13 with venv, make, and a network for pip.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench test-opencv clean distclean
+
+# The newest interpreter that fits and can make a venv; PYTHON=... overrides it.
+FITS := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
+FIND_PYTHON = for need in 'import ensurepip;' ''; do \
+	for p in python3.13 python3.12 python3.11 python3.10 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c "$$need $(FITS)" 2>/dev/null && { echo $$p; exit; }; \
+	done; done
+PYTHON ?= $(eval PYTHON := $(shell $(FIND_PYTHON)))$(PYTHON)
+
+VENV := .venv
+BIN := $(VENV)/bin
+DEV := .[dev,train]
+
+# pip names each package as it comes to it; the rest of its talk is left out, its errors are not.
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off -e '$(1)' \
+	| sed -un -e 's/^Collecting \([^ ]*\).*/    \1/p' -e 's/^ *\(Downloading .* MB)\).*/      \1/p' -e '/^Installing coll/s/:.*/ .../p'
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.light ## Install into .venv (no extras) and classify one drawn lesion
+	$(BIN)/skin-edge capture --source demo --once
+
+test: $(VENV)/.dev ## Install with training and test tools, and run the tests; PYTEST_ARGS=... is passed on
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.dev ## Formatting, lint, types (strict) and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Format the code and fix what ruff can fix
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## Measure stages, model, start-up and memory; BENCH_ARGS=... is passed on
+	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+test-opencv: $(VENV)/.dev ## Compare the preprocessing under OpenCV 4.x and 5.x
+	$(BIN)/python tests/opencv_agreement/run.py
+
+clean: ## Remove caches and build outputs; .venv, runs/ and cache/ stay
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find device host_training deploy tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## Remove .venv as well
+	rm -rf $(VENV)
+
+# Stamps, so that a second make is instant; each is made again when pyproject.toml changes.
+$(VENV)/.made:
+	@[ -n "$(PYTHON)" ] || { echo "make: no Python 3.10 to 3.13 found; install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c "$(FITS)" || { echo "make: $(PYTHON) does not run or is not Python 3.10 to 3.13; name another: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) -V)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.light: pyproject.toml | $(VENV)/.made
+	@echo "Installing skin-edge into $(VENV) (about 100 MB to download)"
+	@$(call INSTALL,.)
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/.made
+	@echo "Installing skin-edge with its training and test tools into $(VENV) (about 600 MB to download, minutes)"
+	@$(call INSTALL,$(DEV))
+	@touch $@ $(VENV)/.light
