@@ -6,7 +6,6 @@ which regions moved the answer, not what they are: the picture carries that caut
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from skin_edge.durable import replacing
 from skin_edge.errors import ImageError, StorageError
 from skin_edge.preprocess.rgb import Rgb, require_rgb
 
@@ -85,7 +85,8 @@ def save_overlay(path: Path, rgb: Rgb, activation_map: npt.NDArray[np.float32], 
     if not encoded:
         raise StorageError(f"{path}: this OpenCV cannot encode PNG", code="storage-encode")
     try:
-        _replace(path, data.tobytes())
+        with replacing(path) as stream:
+            stream.write(data.tobytes())
     except (OSError, ValueError) as error:  # ValueError: a name with a null byte
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise StorageError(
@@ -157,17 +158,3 @@ def _write(band: Rgb, text: str, x: int, baseline: int, *, anchor: str) -> None:
     (width, _), _ = cv2.getTextSize(text, font, scale, 1)
     start = {"left": x, "middle": x - width // 2, "right": x - width}[anchor]
     cv2.putText(band, text, (start, baseline), font, scale, _TEXT_RGB, 1, cv2.LINE_AA)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.part")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

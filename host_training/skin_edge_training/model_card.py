@@ -64,8 +64,8 @@ def model_card(
         "## On held-out lesions",
         (
             "Measured on the test part with the shipped file through the device's own code. Intervals are "
-            "95 %, by bootstrap over lesions. Temperature, thresholds and the abstain band were chosen on the "
-            "validation part; the test part was used for nothing else."
+            "95 %, by bootstrap over lesions. Temperature, thresholds and the abstain band were chosen "
+            "on the validation part; the test part was used for nothing else."
         ),
         _markdown(
             ("figure", "value", "95 % CI"),

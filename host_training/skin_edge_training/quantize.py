@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import keras
@@ -39,7 +41,8 @@ def to_tflite_fp16(student: keras.Model, config: ExperimentConfig) -> bytes:
     converter = tf.lite.TFLiteConverter.from_keras_model(static)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
-    return bytes(converter.convert())
+    with redirect_stdout(sys.stderr):  # Keras describes what it exports; our stdout is for results
+        return bytes(converter.convert())
 
 
 def quantize(config: ExperimentConfig, run: Run, decoded: Uint8Array) -> dict[str, float]:

@@ -77,13 +77,13 @@ def capture(
     wanted = source or settings.capture.source
     if wanted is None:
         raise UsageError("no frame source: give --source demo or --source replay:PATH, or set capture.source")
-    classifier = load_classifier(settings, model)
     state_dir = settings.state_dir()
     keep_images = settings.state.save_images if save_images is None else save_images
     with ExitStack() as stack:
+        # First, because a decision that cannot be logged is not worth making.
         log = stack.enter_context(ResultsLog(state_dir))
         session = Session(
-            classifier,
+            load_classifier(settings, model),
             operating_point=operating_point or settings.model.operating_point,
             thresholds=settings.quality,
             keeping=Keeping(log, state_dir if keep_images else None),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from skin_edge.durable import fsync_directory, replacing
 from skin_edge.errors import BundleError
 from skin_edge.model.bundle import (
     ARCHIVE_SUFFIX,
@@ -33,6 +34,9 @@ from skin_edge.model.manifest import (
     dump_manifest,
 )
 
+#: A bundle holds nothing private.
+PUBLIC_MODE = 0o644
+
 #: The earliest date that a zip can hold: no build date in the bytes.
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -53,11 +57,11 @@ def write_directory(
     staging = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
     try:
         for name, data in files.items():
-            _write_durably(staging / name, data)
+            with replacing(staging / name, PUBLIC_MODE) as stream:
+                stream.write(data)
         staging.chmod(0o755)
         if open_bundle(staging).manifest != manifest:
             raise BundleError(f"{MANIFEST_NAME}: does not read back as it was written")
-        _sync_directory(staging)
         _put_in_place(staging, directory)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
@@ -86,15 +90,8 @@ def write_archive(bundle: Bundle, archive: Path) -> Path:
             # Stored: weights hardly shrink, and deflate's bytes differ between zlib builds.
             packed.writestr(entry, files[name], zipfile.ZIP_STORED)
     archive.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, staging = tempfile.mkstemp(prefix=f".{archive.name}-", dir=archive.parent)
-    os.close(descriptor)
-    try:
-        _write_durably(Path(staging), buffer.getvalue())
-        os.replace(staging, archive)  # noqa: PTH105 - one call for one system call
-    except BaseException:
-        Path(staging).unlink(missing_ok=True)
-        raise
-    _sync_directory(archive.parent)
+    with replacing(archive, PUBLIC_MODE) as stream:
+        stream.write(buffer.getvalue())
     return archive
 
 
@@ -120,22 +117,6 @@ def _put_in_place(staging: Path, directory: Path) -> None:
         if replaced is not None:
             replaced.rename(directory)
         raise
-    _sync_directory(directory.parent)
+    fsync_directory(directory.parent)
     if replaced is not None:
         shutil.rmtree(replaced)
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    with path.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    path.chmod(0o644)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -19,8 +19,8 @@ from typing import Any, BinaryIO, Literal
 
 import msgspec
 
+from skin_edge.durable import replacing
 from skin_edge.errors import StorageError, UsageError
-from skin_edge.results.durable import replacing
 from skin_edge.results.faults import storage_faults
 from skin_edge.results.record import ResultRecord
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from skin_edge.durable import fsync_directory, make_directory, replacing
 from skin_edge.errors import StorageError
-from skin_edge.results.durable import fsync_directory, make_directory, replacing
 from skin_edge.results.faults import storage_faults
 
 #: zlib level: 1 takes a third of the time of the default 6 for about a tenth more bytes on photographs.

@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
+from skin_edge.durable import FILE_MODE, fsync_directory, make_directory
 from skin_edge.errors import StorageError, UsageError
-from skin_edge.results.durable import FILE_MODE, fsync_directory, make_directory
 from skin_edge.results.faults import storage_faults
 from skin_edge.results.migrations import migrate, pending
 from skin_edge.results.record import Label, ResultRecord, new_result_id, utc_timestamp

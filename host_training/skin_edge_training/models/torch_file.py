@@ -35,10 +35,13 @@ class _Tensor:
     storage: _Storage
     offset: int
     shape: tuple[int, ...]
+    strides: tuple[int, ...]
 
 
-def _rebuild_tensor(storage: _Storage, offset: int, shape: tuple[int, ...], *_: Any) -> _Tensor:
-    return _Tensor(storage, offset, shape)
+def _rebuild_tensor(
+    storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any
+) -> _Tensor:
+    return _Tensor(storage, offset, shape, strides)
 
 
 class _StateDictUnpickler(pickle.Unpickler):
@@ -92,7 +95,14 @@ def _read(file: BinaryIO) -> dict[str, npt.NDArray[Any]]:
     for key in keys:
         (count,) = struct.unpack("<q", file.read(8))
         storages[key] = np.frombuffer(file.read(count * dtypes[key].itemsize), dtypes[key], count)
-    return {
-        name: storages[t.storage.key][t.offset : t.offset + int(np.prod(t.shape))].reshape(t.shape)
-        for name, t in tensors.items()
-    }
+    return {name: _view(storages[t.storage.key], t) for name, t in tensors.items()}
+
+
+def _view(storage: npt.NDArray[Any], tensor: _Tensor) -> npt.NDArray[Any]:
+    """Return a tensor's numbers in its own order: weights ported from TensorFlow are stored transposed."""
+    reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True))
+    if min((tensor.offset, *tensor.strides, *tensor.shape)) < 0 or tensor.offset + reach >= len(storage):
+        raise ValueError(f"a tensor of shape {tensor.shape} reaches beyond its storage")
+    strides = tuple(stride * storage.itemsize for stride in tensor.strides)
+    view = np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.shape, strides, writeable=False)
+    return np.ascontiguousarray(view)

@@ -17,7 +17,6 @@ from skin_edge.camera.decode import MAX_PIXELS, decode_image, read_file, read_im
 from skin_edge.camera.header import read_header
 from skin_edge.errors import ImageError
 
-
 needs_safe_jpeg_2000 = pytest.mark.skipif(
     not decode._JPEG_2000_SAFE, reason=f"JPEG 2000 is refused with OpenCV {cv2.__version__}"
 )
@@ -114,7 +113,7 @@ def test_jpeg_2000_is_refused_where_a_damaged_file_would_crash_opencv(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(decode, "_JPEG_2000_SAFE", False)
-    with pytest.raises(ImageError, match="OpenCV 4.12 or later") as caught:
+    with pytest.raises(ImageError, match=r"OpenCV 4\.12 or later") as caught:
         decode_image(image_bytes.encoded(".jp2", image_bytes.textured()), "x.jp2")
     assert caught.value.code == "image-format"
 
@@ -279,42 +278,6 @@ def test_opencv_keeps_silent_unless_asked_to_speak(tmp_path: Path) -> None:
         )
         assert done.stdout.strip() == "image-format"
         assert (done.stderr == "") == silent, done.stderr
-
-
-def test_300_mutated_files_give_an_image_error_or_a_valid_picture() -> None:
-    rng = np.random.default_rng(2026)
-    rgb = image_bytes.textured(48, 64)
-    seeds = [
-        image_bytes.encoded(".jpg", rgb),
-        image_bytes.encoded(".png", rgb),
-        image_bytes.jpeg_with_orientation(rgb, 6),
-        image_bytes.png_with_orientation(rgb, 8),
-    ]
-    outcomes = {"read": 0, "refused": 0}
-    for number in range(300):
-        data = bytearray(seeds[number % len(seeds)])
-        for _ in range(int(rng.integers(1, 6))):
-            at = int(rng.integers(0, len(data))) if rng.random() < 0.5 else int(rng.integers(0, 120))
-            match rng.integers(0, 4):
-                case 0:
-                    data[at] = int(rng.integers(0, 256))
-                case 1:
-                    del data[at : at + int(rng.integers(1, 40))]
-                case 2:
-                    data[at:at] = rng.bytes(int(rng.integers(1, 40)))
-                case _:
-                    data = data[: max(at, 130)]
-        try:
-            picture = decode_image(bytes(data), "mutant")
-        except ImageError as error:
-            assert error.code.startswith("image-")
-            outcomes["refused"] += 1
-        else:
-            assert picture.ndim == 3
-            assert picture.shape[2] == 3
-            assert picture.dtype == np.uint8
-            outcomes["read"] += 1
-    assert min(outcomes.values()) > 10, outcomes
 
 
 @pytest.mark.data

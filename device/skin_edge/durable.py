@@ -41,8 +41,8 @@ def make_directory(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a new file, mode 0600, that takes the name `path` once the body has ended well.
+def replacing(path: Path, mode: int = FILE_MODE) -> Iterator[BinaryIO]:
+    """Open a new file that takes the name `path` once the body has ended well; private by default.
 
     Readers of `path` see the old file or the whole new one; after an error nothing of the new one is left.
 
@@ -53,6 +53,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
     try:
         with os.fdopen(descriptor, "wb") as stream:
+            os.fchmod(stream.fileno(), mode)  # the umask has no say in who may read it
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
