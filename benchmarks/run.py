@@ -46,6 +46,8 @@ from skin_edge.session import Session
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ("MobileNetV3Small", "MobileNetV2", "EfficientNetB0")
+#: As an installation has it: modules compiled once, whatever this shell says.
+PROCESS_ENV = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 BARE_IMPORT = "import numpy, cv2, ai_edge_litert.interpreter"
 PICTURES = 60
 
@@ -157,7 +159,7 @@ def process_rows(folder: Path, rounds: int) -> list[Row]:
     }
 
     def start(arguments: list[str]) -> None:
-        subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, env=PROCESS_ENV)
 
     medians = interleaved({name: lambda a=a: start(a) for name, a in commands.items()}, rounds)
     rows = [Row(name, value / 1e3, "s", 0.4 if "help" in name else None) for name, value in medians.items()]
@@ -176,7 +178,7 @@ def process_rows(folder: Path, rounds: int) -> list[Row]:
 
 def peak_mb(command: list[str]) -> float:
     """Largest resident size of a command in MB, by the kernel's accounting."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=PROCESS_ENV)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} ended with {status}")
@@ -197,7 +199,9 @@ def folder_rows(folder: Path, rounds: int) -> list[Row]:
             network.predict(preprocessor(read_image(path)))
 
     def whole(arguments: list[str]) -> Callable[[], object]:
-        return lambda: subprocess.run([*command, *arguments], check=True, stdout=subprocess.DEVNULL)
+        return lambda: subprocess.run(
+            [*command, *arguments], check=True, stdout=subprocess.DEVNULL, env=PROCESS_ENV
+        )
 
     medians = interleaved({"bare": bare, "one": whole([str(paths[0])]), "all": whole([str(folder)])}, rounds)
     ours = (len(paths) - 1) / (medians["all"] - medians["one"]) * 1e3

@@ -23,7 +23,7 @@ LIMITS = """\
   above that of a screening population.
 - The label comes from histology for some lesions and from follow-up, consensus or confocal microscopy for
   others. Benign lesions of the rarer kinds are few.
-- At a prevalence of 2 % most lesions flagged `malignant` are benign: see the last column of the table above."""
+- At a prevalence of 2 % most lesions flagged `malignant` are benign: see the last column of that table."""
 
 
 def model_card(

@@ -182,3 +182,31 @@ def test_a_state_directory_that_cannot_be_made_is_a_storage_error(run_cli: RunCl
     )
     assert told.returncode == 5
     assert told.stdout == ""
+
+
+FULL_DISK = """
+mount -t tmpfs -o size=640k tmpfs "$1" || exit 99
+SKIN_EDGE_HOME="$1" "$2" capture --source "replay:$3" --json --save-images
+status=$?
+cp "$1"/results.sqlite3* "$4"
+exit $status
+"""
+
+
+def test_a_full_disk_ends_in_5_with_one_line_and_an_intact_log(
+    cli_script: str, cli_env: dict[str, str], tmp_path: Path
+) -> None:
+    folder = write_folder(tmp_path / "photos", 40)
+    disk, after = tmp_path / "disk", tmp_path / "after"
+    disk.mkdir()
+    after.mkdir()
+    command = ["unshare", "-Urm", "sh", "-c", FULL_DISK, "sh", str(disk), cli_script, str(folder), str(after)]
+    told = subprocess.run(command, capture_output=True, text=True, env=cli_env)
+    if told.returncode in (1, 99) and "skin-edge" not in told.stderr:
+        pytest.skip(f"cannot mount a small tmpfs here: {told.stderr.strip()}")
+    assert told.returncode == 5, told.stderr
+    assert told.stderr.count("\n") == 1
+    assert "full" in told.stderr
+    acknowledged = [json.loads(line)["result_id"] for line in told.stdout.splitlines()]
+    assert 0 < len(acknowledged) < 40
+    assert [row["result_id"] for row in rows(after)] == acknowledged
