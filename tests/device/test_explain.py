@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from skin_edge import explain
+from skin_edge import durable, explain
 from skin_edge.camera.decode import read_image
 from skin_edge.errors import ImageError, StorageError
 from skin_edge.explain import overlay, save_overlay
@@ -159,7 +159,7 @@ def test_what_cannot_be_written_is_a_storage_error_and_leaves_the_old_file(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(explain.os, "fsync", full)
+    monkeypatch.setattr(durable.os, "fsync", full)
     with pytest.raises(StorageError, match="No space left"):
         save_overlay(path, grey(), flat(1.0), 1.0)
     assert path.read_bytes() == b"old"

@@ -109,7 +109,7 @@ def _unavailable(name: str, cause: Exception, remedy: str | None) -> TyperComman
 
 
 def _plain(command: Any) -> Any:
-    """Return `command` with plain help throughout: rich's help triples the time of `--help`."""
+    """Return `command` with plain help throughout: rich is then never imported for it."""
     command.rich_markup_mode = None
     for sub in getattr(command, "commands", {}).values():
         _plain(sub)
