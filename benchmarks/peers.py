@@ -5,8 +5,10 @@ python benchmarks/peers.py OUT_DIR
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 NAMES = ("MobileNetV3Small", "MobileNetV2", "EfficientNetB0")
@@ -29,7 +31,8 @@ def make(out: Path) -> None:
         converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(inputs, network(inputs)))
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
-        (out / f"{name}.tflite").write_bytes(converter.convert())
+        with redirect_stdout(io.StringIO()):  # Keras lists every variable that it exports
+            (out / f"{name}.tflite").write_bytes(converter.convert())
 
 
 if __name__ == "__main__":

@@ -177,12 +177,19 @@ def process_rows(folder: Path, rounds: int) -> list[Row]:
 
 
 def peak_mb(command: list[str]) -> float:
-    """Largest resident size of a command in MB, by the kernel's accounting."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=PROCESS_ENV)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(command)} ended with {status}")
-    return usage.ru_maxrss / 1024
+    """Largest resident size of a command in MB, by the kernel's accounting.
+
+    Started by a small process of its own, since a child inherits the peak of the one that it was forked from.
+    """
+    code = (
+        "import resource, subprocess, sys;"
+        "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL);"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-S", "-c", code, *command], check=True, capture_output=True, env=PROCESS_ENV
+    )
+    return int(told.stdout) / 1024
 
 
 def folder_rows(folder: Path, rounds: int) -> list[Row]:

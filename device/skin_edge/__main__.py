@@ -1,5 +1,5 @@
 """`python -m skin_edge` is `skin-edge`."""
 
-from skin_edge.cli.main import main
+from skin_edge.cli.main import console_script
 
-main()
+console_script()
