@@ -124,9 +124,7 @@ class Config(Strict, frozen=True):
                     f"state.directory: {self.state.directory!r} names a home folder that does not exist; "
                     "give an absolute path"
                 ) from None
-        import platformdirs  # only where nothing else says where
-
-        return platformdirs.user_state_path("skin-edge")
+        return _xdg_home("XDG_STATE_HOME", "~/.local/state").absolute() / "skin-edge"
 
 
 def find_config(path: Path | None = None) -> Path | None:
@@ -137,12 +135,17 @@ def find_config(path: Path | None = None) -> Path | None:
     if path is not None:
         return path
     candidates = [SYSTEM_CONFIG]
-    base = os.environ.get("XDG_CONFIG_HOME", "")
-    user = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~/.config"))  # noqa: PTH111, PTH117
+    user = _xdg_home("XDG_CONFIG_HOME", "~/.config")
     if user.is_absolute():  # `~` stays as it is for a user without a home
         candidates.insert(0, user / "skin-edge" / "config.yaml")
     # lexists: a dangling link is a mistake to report, not an absent file
     return next((c for c in candidates if os.path.lexists(c)), None)
+
+
+def _xdg_home(variable: str, default: str) -> Path:
+    """Return a base directory of the XDG specification, which has relative ones ignored."""
+    base = os.environ.get(variable, "")
+    return Path(base if os.path.isabs(base) else os.path.expanduser(default))  # noqa: PTH111, PTH117
 
 
 def load_config(path: Path | None = None) -> Config:
