@@ -24,7 +24,7 @@ Examples:
   skin-edge classify photos/ --json > results.jsonl
   skin-edge classify lesion.jpg --explain maps/      where the network looked
 \b
-Exit status: 0 all classified, 1 some could not be, 2 usage, 4 model.
+Exit status: 0 all classified, 1 some could not be, 2 usage, 4 model, 5 DIR not writable.
 {DISCLAIMER}
 """
 
