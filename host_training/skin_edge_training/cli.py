@@ -15,6 +15,7 @@ import typer
 
 from skin_edge.cli import console
 from skin_edge.cli.options import JsonOption
+from skin_edge_training.evidence.command import evaluate
 
 EPILOG = """\b
 The whole chain with the shipped experiment:
@@ -22,10 +23,11 @@ The whole chain with the shipped experiment:
   skin-edge train student     fit; run it again to go on after an interruption
   skin-edge train quantize    to 16 bit, checked against full precision
   skin-edge train package     bundle, model card, golden vectors
+  skin-edge train evaluate    any bundle on any labelled pictures: figures and report
 """
 
 app = typer.Typer(
-    help="Make a student on a training host: data, student, quantize, package.",
+    help="Make a student on a training host, and measure it: data, student, quantize, package, evaluate.",
     epilog=EPILOG,
     no_args_is_help=True,
     add_completion=False,
@@ -43,7 +45,7 @@ DEFAULT_CACHE = Path("cache")
 
 @app.callback()
 def train() -> None:
-    """Make a student on a training host: data, student, quantize, package."""
+    """Make a student on a training host, and measure it: data, student, quantize, package, evaluate."""
     # TensorFlow's start-up notes would bury our own.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -140,6 +142,9 @@ def package(
         console.emit_json({"bundle": str(bundle)})
     else:
         console.emit(f"{bundle}: verified; the figures are in {bundle / 'MODEL_CARD.md'}")
+
+
+app.command()(evaluate)
 
 
 def _decoding(rows: range) -> Iterator[int]:

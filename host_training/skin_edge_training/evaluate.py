@@ -5,6 +5,7 @@ Everything is computed from the logits that the shipped TFLite file gave through
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,9 @@ from skin_edge_training.statistics import (
     Metric,
     abstain_band,
     auroc,
+    average_precision,
     brier,
+    calibration_error,
     estimate,
     fit_temperature,
     sensitivity_at,
@@ -53,6 +56,33 @@ def operating_point_name(sensitivity: float) -> str:
     return f"sensitivity-{round(sensitivity * 100)}"
 
 
+#: Figures of the probabilities alone, under the names that a bundle's manifest gives them.
+SCORE_METRICS: Mapping[str, Metric] = {
+    "auroc": auroc,
+    "auprc": average_precision,
+    "brier": brier,
+    "ece": calibration_error,
+}
+
+
+def decision_metrics(thresholds: Mapping[str, float], band: tuple[float, float]) -> dict[str, Metric]:
+    """Return the figures of answers at operating points, by name.
+
+    Args:
+        thresholds: operating point to probability.
+        band: answers in [low, high) are `uncertain`, and referred like those above.
+    """
+    low, high = band
+    metrics: dict[str, Metric] = {}
+    for name, threshold in thresholds.items():
+        metrics[f"{name} sensitivity"] = sensitivity_at(threshold)
+        metrics[f"{name} specificity"] = specificity_at(threshold)
+    metrics["answered uncertain"] = share_within(low, high)
+    metrics["sensitivity of refer"] = sensitivity_at(low)
+    metrics["specificity of refer"] = specificity_at(low)
+    return metrics
+
+
 def evaluate(predictions: pd.DataFrame, config: DecisionConfig, seed: int) -> Evaluation:
     """Choose on the validation rows of `predictions`, measure on its test rows.
 
@@ -71,13 +101,7 @@ def evaluate(predictions: pd.DataFrame, config: DecisionConfig, seed: int) -> Ev
     thresholds = {n: threshold_for_sensitivity(labels, chosen_scores, s) for n, s in targets.items()}
     default = operating_point_name(config.default_sensitivity)
     low, high = abstain_band(chosen_scores, thresholds[default], config.abstain_coverage)
-    metrics: dict[str, Metric] = {"auroc": auroc, "brier": brier}
-    for name, threshold in thresholds.items():
-        metrics[f"{name} sensitivity"] = sensitivity_at(threshold)
-        metrics[f"{name} specificity"] = specificity_at(threshold)
-    metrics["answered uncertain"] = share_within(low, high)
-    metrics["sensitivity of refer"] = sensitivity_at(low)
-    metrics["specificity of refer"] = specificity_at(low)
+    metrics = {**SCORE_METRICS, **decision_metrics(thresholds, (low, high))}
     measured = estimate(
         metrics,
         measured_on["malignant"].to_numpy(np.float64),

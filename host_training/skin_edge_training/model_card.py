@@ -8,6 +8,7 @@ from skin_edge import DISCLAIMER
 from skin_edge.model.manifest import Estimate, Manifest
 from skin_edge_training.config import ExperimentConfig
 from skin_edge_training.evaluate import Evaluation
+from skin_edge_training.statistics import predictive_values
 
 INTENDED_USE = (
     "Research, and as an aid to triage of pigmented skin lesions in dermoscopic pictures by people who are "
@@ -71,7 +72,9 @@ def model_card(
             ("figure", "value", "95 % CI"),
             [
                 ("AUROC", *_cells(evaluation.metrics["auroc"])),
+                ("AUPRC", *_cells(evaluation.metrics["auprc"])),
                 ("Brier score", *_cells(evaluation.metrics["brier"])),
+                ("ECE, ten equal-mass bins", *_cells(evaluation.metrics["ece"])),
                 ("share answered `uncertain`", *_cells(evaluation.metrics["answered uncertain"])),
                 ("sensitivity of `refer`", *_cells(evaluation.metrics["sensitivity of refer"])),
                 ("specificity of `refer`", *_cells(evaluation.metrics["specificity of refer"])),
@@ -94,7 +97,7 @@ def model_card(
                     f"{p.threshold:.3f}",
                     *_cells(p.sensitivity),
                     *_cells(p.specificity),
-                    f"{_ppv(p.sensitivity.value, p.specificity.value, 0.02):.1%}",
+                    f"{predictive_values(p.sensitivity.value, p.specificity.value, 0.02)[0]:.1%}",
                 )
                 for p in manifest.operating_points
             ],
@@ -135,12 +138,6 @@ def _map_note(experiment: ExperimentConfig) -> str:
 
 def _cells(estimate: Estimate) -> tuple[str, str]:
     return f"{estimate.value:.3f}", f"{estimate.low:.3f}-{estimate.high:.3f}"
-
-
-def _ppv(sensitivity: float, specificity: float, prevalence: float) -> float:
-    """Positive predictive value by Bayes' rule."""
-    hits = sensitivity * prevalence
-    return hits / (hits + (1 - specificity) * (1 - prevalence))
 
 
 def _markdown(header: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
