@@ -16,6 +16,7 @@ import typer
 from skin_edge.cli import console
 from skin_edge.cli.options import JsonOption
 from skin_edge_training.evidence.command import evaluate
+from skin_edge_training.teacher_command import teacher
 
 EPILOG = """\b
 The whole chain with the shipped experiment:
@@ -24,6 +25,8 @@ The whole chain with the shipped experiment:
   skin-edge train quantize    to 16 bit, checked against full precision
   skin-edge train package     bundle, model card, golden vectors
   skin-edge train evaluate    any bundle on any labelled pictures: figures and report
+A teacher to learn from (docs/training.md):
+  skin-edge train teacher     fit the teacher that the experiment describes
 """
 
 app = typer.Typer(
@@ -85,6 +88,9 @@ def data(
     console.table(f"Split in {run}", ("part", "pictures", "lesions", "malignant"), rows)
 
 
+app.command()(teacher)
+
+
 @app.command()
 def student(
     run: RunOption = DEFAULT_RUN, cache: CacheOption = DEFAULT_CACHE, as_json: JsonOption = False
@@ -96,7 +102,9 @@ def student(
 
     folder = Run(run)
     experiment = folder.config()
-    model = train_student(experiment, folder, load_decoded(folder, cache), verbose=0 if as_json else "auto")
+    model = train_student(
+        experiment, folder, load_decoded(folder, cache), cache=cache, verbose=0 if as_json else "auto"
+    )
     trained = {"student": str(folder.path("student.keras")), "weights": int(model.count_params())}
     if as_json:
         console.emit_json(trained)

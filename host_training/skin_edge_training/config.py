@@ -16,6 +16,8 @@ from skin_edge.strict import SchemaError, Strict, convert, parse_yaml
 
 Positive = Annotated[float, Meta(gt=0.0)]
 Part = Annotated[float, Meta(gt=0.0, lt=1.0)]
+#: ViT-Base cuts its input into squares of this side.
+VIT_PATCH_PX = 16
 
 
 class SplitConfig(Strict, frozen=True):
@@ -73,6 +75,44 @@ class TrainingConfig(Strict, frozen=True):
     frozen_blocks: Annotated[int, Meta(ge=0)] | None = None
 
 
+BackboneName = Literal[
+    "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
+    "resnet152v2",
+    "convnext_base",
+    "vit_base",
+]
+
+
+class TeacherConfig(Strict, frozen=True):
+    """Backbones side by side under one head, trained head first and then as a whole."""
+
+    backbones: Annotated[tuple[BackboneName, ...], Meta(min_length=1)] = ("efficientnet_lite0",)
+    #: "imagenet", "random", or a path: a file, or a folder of files under their published names.
+    weights: Annotated[str, Meta(min_length=1)] = "imagenet"
+    size_px: Annotated[int, Meta(ge=32, le=512)] = 160
+    #: Widths of dense layers between the joined features and the logit.
+    head_units: tuple[Annotated[int, Meta(ge=8, le=4096)], ...] = ()
+    dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.3
+    #: Epochs with the backbones closed, before `training.epochs` with them open.
+    head_epochs: Annotated[int, Meta(ge=0)] = 1
+    head_learning_rate: Positive = 2e-3
+    #: "auto" is 16-bit arithmetic where there is a GPU.
+    mixed_precision: Literal["auto", "always", "never"] = "auto"
+    training: TrainingConfig = TrainingConfig(epochs=7, learning_rate=5e-4)
+
+
+class DistillationConfig(Strict, frozen=True):
+    """What the student learns from a teacher besides the labels (Hinton et al. 2015)."""
+
+    #: A teacher's run folder, or its teacher.keras; None: the teacher of this very run.
+    teacher: str | None = None
+    temperature: Annotated[float, Meta(gt=0.0, le=100.0)] = 2.0
+    #: Share of the teacher's loss; the rest is the labels'.
+    alpha: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.5
+
+
 class DecisionConfig(Strict, frozen=True):
     """How validation lesions set the operating points and the abstain band."""
 
@@ -97,6 +137,8 @@ class ExperimentConfig(Strict, frozen=True):
     augmentation: AugmentConfig = AugmentConfig()
     student: StudentConfig = StudentConfig()
     training: TrainingConfig = TrainingConfig()
+    teacher: TeacherConfig | None = None
+    distillation: DistillationConfig | None = None
     decision: DecisionConfig = DecisionConfig()
     bundle: BundleConfig = BundleConfig()
 
@@ -129,4 +171,18 @@ def load_experiment(path: Path) -> ExperimentConfig:
         raise ConfigError(f"{path}: decision.default_sensitivity must be one of decision.sensitivities")
     if not (config.preprocess.crop_resize.enabled and config.preprocess.normalisation.enabled):
         raise ConfigError(f"{path}: preprocess: training needs crop_resize and normalisation switched on")
+    if config.teacher is not None:
+        _check_teacher(path, config.teacher)
+    elif config.distillation is not None and config.distillation.teacher is None:
+        raise ConfigError(f"{path}: distillation: name its teacher, or describe one under 'teacher'")
     return config
+
+
+def _check_teacher(path: Path, teacher: TeacherConfig) -> None:
+    if len(set(teacher.backbones)) != len(teacher.backbones):
+        raise ConfigError(f"{path}: teacher.backbones: each backbone can be there once")
+    others = [name for name in teacher.backbones if not name.startswith("efficientnet_lite")]
+    if others and teacher.training.frozen_blocks is not None:
+        raise ConfigError(f"{path}: teacher.training.frozen_blocks: {others[0]} has no such blocks")
+    if "vit_base" in teacher.backbones and teacher.size_px % VIT_PATCH_PX:
+        raise ConfigError(f"{path}: teacher.size_px: vit_base needs a multiple of {VIT_PATCH_PX}")

@@ -4,6 +4,10 @@ RUN/config.yaml         the experiment, as it was given
 RUN/table.csv           one row a picture: label, lesion, group, part of the split
 RUN/split.csv           the split alone, whose hash travels in the bundle
 RUN/twins.csv           near-duplicate pairs that joined lesions
+RUN/teacher_checkpoint/ what an interrupted training of the teacher resumes from
+RUN/teacher_history.csv figures of every epoch of the teacher
+RUN/teacher.keras       the trained teacher
+RUN/teacher_predictions.csv  its logits on validation and test
 RUN/checkpoint/         what an interrupted training resumes from
 RUN/history.csv         figures of every epoch
 RUN/student.keras       the trained student

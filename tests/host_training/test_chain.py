@@ -141,7 +141,7 @@ train_student(config, run, load_decoded(run, cache), verbose=0)
     assert (tmp_path / "run" / "student.keras").exists()
 
 
-@pytest.mark.parametrize("step", ["student", "quantize", "package"])
+@pytest.mark.parametrize("step", ["teacher", "student", "quantize", "package"])
 def test_a_step_too_early_names_the_one_before(run_cli: RunCli, tmp_path: Path, step: str) -> None:
     told = run_cli("train", step, "--run", str(tmp_path / "nothing"))
     assert told.returncode == 2

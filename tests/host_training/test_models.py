@@ -22,11 +22,12 @@ from skin_edge_training.config import StudentConfig  # noqa: E402
 from skin_edge_training.models.efficientnet_lite import (  # noqa: E402
     LITE0_BLOCKS,
     batch_norm,
+    freeze_front,
     inverted_residual,
     load_imagenet_front,
     stem,
 )
-from skin_edge_training.models.student import build_student, freeze_front, logit_model  # noqa: E402
+from skin_edge_training.models.student import build_student, logit_model  # noqa: E402
 from skin_edge_training.models.torch_file import (  # noqa: E402
     MAGIC_NUMBER,
     _Storage,

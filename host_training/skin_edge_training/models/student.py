@@ -49,11 +49,3 @@ def build_student(config: StudentConfig, size_px: int, *, batch_size: int | None
 def logit_model(student: keras.Model) -> keras.Model:
     """Return the same network with the logit as its only output, for training."""
     return keras.Model(student.input, student.output["logit"], name="student_logit")
-
-
-def freeze_front(student: keras.Model, blocks: int) -> None:
-    """Keep the stem and the first `blocks` blocks as they are, batch statistics included."""
-    frozen = ("stem_", *(f"block{number}_" for number in range(blocks)))
-    for layer in student.layers:
-        if layer.name.startswith(frozen):
-            layer.trainable = False

@@ -1,0 +1,221 @@
+"""Distillation: the student sees the view that the teacher saw, and learns what the teacher said of it.
+
+A view follows from seed, epoch and batch alone, at any input size (data/batches.py). So the teacher's logits
+of an epoch are computed once, before the epoch, and kept: a resumed run, another temperature, another student
+with the same seed read them back, and get exactly what a second pass of the teacher would give.
+
+The loss is Keras' own for logits (Hinton et al. 2015), on the pair (0, z) whose softmax is the sigmoid of z.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from skin_edge.errors import UsageError
+from skin_edge.preprocess.pipeline import Preprocessor
+from skin_edge.preprocess.spec import PreprocessSpec
+from skin_edge_training.config import DistillationConfig, ExperimentConfig, load_experiment
+from skin_edge_training.data.batches import TrainingBatches
+from skin_edge_training.fitting import EVALUATION_BATCH, Material, compile_settings, fit
+from skin_edge_training.models.teacher import load_teacher
+from skin_edge_training.run import Run
+from skin_edge_training.train_teacher import teacher_preprocess
+
+logger = logging.getLogger(__name__)
+
+Logits = npt.NDArray[np.float32]
+
+
+class BinaryLogitsDistillation(keras.distillation.LogitsDistillation):  # type: ignore[misc]
+    """`LogitsDistillation` for networks with one logit (B, 1): the divergence between (0, z) of both."""
+
+    def __init__(self, temperature: float) -> None:
+        # The loss by its name, Keras' default, would be taken of the logits without a softmax (3.12 to 3.15).
+        super().__init__(temperature=temperature, loss=keras.losses.KLDivergence())
+
+    def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Any:
+        """Return T^2 times the mean Kullback-Leibler divergence at temperature T."""
+        return super().compute_loss(_two_classes(teacher_outputs), _two_classes(student_outputs), **kwargs)
+
+
+def _two_classes(logit: Any) -> Any:
+    return keras.ops.concatenate([keras.ops.zeros_like(logit), logit], axis=-1)
+
+
+class DistillationBatches(TrainingBatches):
+    """Batches of ({"image": (B, S, S, 3), "teacher_logit": (B, 1)}, (B, 1) labels)."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: (batches * B,) logits of an epoch's views, in their order, set before it begins. Some backends ask
+        #: for a batch earlier, for its shapes alone.
+        self.teacher_logits: Logits = np.full(len(self) * self._batch_size, np.nan, np.float32)
+
+    def __getitem__(self, number: int) -> tuple[Any, Any]:
+        image, labels = super().__getitem__(number)
+        start = number * self._batch_size
+        logits = self.teacher_logits[start : start + len(labels)]
+        return {"image": image, "teacher_logit": logits[:, None]}, labels
+
+
+class _AskTeacher(keras.callbacks.Callback):  # type: ignore[misc]
+    """Have the teacher's logits of an epoch ready before its first batch."""
+
+    def __init__(self, teacher: Teacher, batches: DistillationBatches) -> None:
+        super().__init__()
+        self._teacher, self._batches = teacher, batches
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._batches.teacher_logits = self._teacher.logits_of_epoch(epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """A trained teacher and the pictures as it sees them."""
+
+    model: keras.Model
+    material: Material
+    views: TrainingBatches
+    cache: Path
+
+    def logits_of_epoch(self, epoch: int) -> Logits:
+        """(batches * B,) float32: what it says of the random views of an epoch, computed once."""
+        target = self.cache / f"epoch-{epoch:04d}.npy"
+        if not target.exists():
+            self.views.epoch = epoch
+            _keep(target, self.model.predict(self.views, verbose=0)[:, 0])
+        return np.asarray(np.load(target), np.float32)
+
+    def logits_of(self, part: str) -> Logits:
+        """(n,) float32: what it says of a part's pictures as they are."""
+        target = self.cache / f"{part}.npy"
+        if not target.exists():
+            inputs = self.material.inputs(part)
+            _keep(target, self.model.predict(inputs, batch_size=EVALUATION_BATCH, verbose=0)[:, 0])
+        return np.asarray(np.load(target), np.float32)
+
+
+def fit_distilled(
+    student: keras.Model,
+    config: ExperimentConfig,
+    run: Run,
+    material: Material,
+    cache: Path,
+    *,
+    verbose: int | str,
+) -> None:
+    """Fit `student` (a model from image to one logit) as `config.distillation` says.
+
+    Raises:
+        UsageError: the teacher is missing, or has learnt from lesions that `run` measures on.
+        ModelError: the teacher cannot be read.
+    """
+    distillation = config.distillation or DistillationConfig()
+    batches = DistillationBatches(
+        material.decoded,
+        material.rows["train"],
+        material.labels,
+        material.preprocessor,
+        config.augmentation,
+        batch_size=config.training.batch_size,
+        seed=config.seed,
+    )
+    teacher = find_teacher(config, run, material, cache)
+    model = distiller(student, distillation)
+    model.compile(**compile_settings(config.training, len(batches)))
+    validation = {
+        "image": material.inputs("validation"),
+        "teacher_logit": teacher.logits_of("validation")[:, None],
+    }
+    fit(
+        model,
+        batches,
+        (validation, material.labels_of("validation")),
+        epochs=range(config.training.epochs),
+        checkpoint=run.path("checkpoint"),
+        history=run.path("history.csv"),
+        verbose=verbose,
+        before=(_AskTeacher(teacher, batches),),
+    )
+
+
+def distiller(student: keras.Model, config: DistillationConfig) -> keras.distillation.Distiller:
+    """Return the distiller from {"image", "teacher_logit"} to the student's logit.
+
+    The teacher has spoken already, so its part here hands on what it said.
+    """
+    inputs = {
+        "image": keras.Input(student.input_shape[1:], name="image"),
+        "teacher_logit": keras.Input((1,), name="teacher_logit"),
+    }
+    said = keras.layers.Identity(name="said")(inputs["teacher_logit"])
+    made = keras.distillation.Distiller(
+        teacher=keras.Model(inputs, said, name="teacher"),
+        student=keras.Model(inputs, student(inputs["image"]), name="student"),
+        distillation_losses=BinaryLogitsDistillation(temperature=config.temperature),
+        student_loss_weight=1.0 - config.alpha,
+    )
+    made(inputs)  # builds it, without which it cannot be resumed
+    return made
+
+
+def find_teacher(config: ExperimentConfig, run: Run, material: Material, cache: Path) -> Teacher:
+    """Return the teacher that `config.distillation` names; it keeps its logits in a folder of `cache`.
+
+    Raises:
+        UsageError: the teacher is missing, or has learnt from lesions that `run` measures on.
+        ModelError: the teacher cannot be read.
+    """
+    named = (config.distillation or DistillationConfig()).teacher
+    path = run.directory if named is None else Path(named)
+    home = Run(path.parent if path.suffix == ".keras" else path)
+    file = home.require(path.name if path.suffix == ".keras" else "teacher.keras", "teacher")
+    _refuse_leak(home.require("split.csv", "data"), run.require("split.csv", "data"))
+    model = load_teacher(file)
+    own = load_experiment(home.require("config.yaml", "data"))
+    spec = teacher_preprocess(own.preprocess, int(model.input_shape[1]))
+    seen = Material(material.decoded, material.labels, material.rows, Preprocessor(spec))
+    folder = cache / f"teacher-{_fingerprint(file, spec, config, material)}"
+    logger.info("teacher %s: %s weights", file, f"{model.count_params():,}")
+    return Teacher(model, seen, seen.training_batches(config, config.training.batch_size), folder)
+
+
+def _refuse_leak(teacher_split: Path, student_split: Path) -> None:
+    """A teacher that has learnt from a held-out lesion would tell the student about it."""
+    theirs, ours = pd.read_csv(teacher_split), pd.read_csv(student_split)
+    learnt, held_out = theirs[theirs["part"] == "train"], ours[ours["part"] != "train"]
+    leaked = held_out["image_id"].isin(learnt["image_id"]) | held_out["lesion_id"].isin(learnt["lesion_id"])
+    if leaked.any():
+        raise UsageError(
+            f"{teacher_split.parent}: this teacher has learnt from {int(leaked.sum())} pictures or lesions "
+            f"that {student_split.parent} holds out: train it on the same split"
+        )
+
+
+def _fingerprint(file: Path, spec: PreprocessSpec, config: ExperimentConfig, material: Material) -> str:
+    """Hex digest of all that the teacher's logits depend on."""
+    digest = hashlib.sha256(file.read_bytes())
+    views = (config.augmentation, config.seed, config.training.batch_size)
+    digest.update(spec.fingerprint().encode() + msgspec.json.encode(views))
+    for part in ("train", "validation"):
+        digest.update(material.rows[part].tobytes())
+    for picture in material.decoded:
+        digest.update(picture.data)
+    return digest.hexdigest()[:16]
+
+
+def _keep(target: Path, logits: npt.NDArray[Any]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".partial.npy")
+    np.save(partial, logits.astype(np.float32))
+    partial.replace(target)

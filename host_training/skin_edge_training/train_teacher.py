@@ -1,0 +1,117 @@
+"""Train the teacher: its head first, then its backbones too; checkpointed every epoch and resumed."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+import keras
+import msgspec
+import pandas as pd
+
+from skin_edge.errors import UsageError
+from skin_edge.preprocess.pipeline import Preprocessor
+from skin_edge.preprocess.spec import Normalisation, PreprocessSpec
+from skin_edge_training.config import ExperimentConfig
+from skin_edge_training.data.decoded import Uint8Array
+from skin_edge_training.fitting import EVALUATION_BATCH, Material, compile_settings, fit
+from skin_edge_training.models.teacher import (
+    build_teacher,
+    choose_precision,
+    in_full_precision,
+    set_trainable,
+)
+from skin_edge_training.run import Run
+
+logger = logging.getLogger(__name__)
+
+
+def teacher_preprocess(spec: PreprocessSpec, size_px: int) -> PreprocessSpec:
+    """The stages of `spec` at the teacher's size, without the last: a teacher takes RGB grey levels."""
+    return msgspec.structs.replace(
+        spec,
+        crop_resize=msgspec.structs.replace(spec.crop_resize, size_px=size_px),
+        normalisation=Normalisation(enabled=False),
+    )
+
+
+def train_teacher(
+    config: ExperimentConfig, run: Run, decoded: Uint8Array, *, verbose: int | str = "auto"
+) -> keras.Model:
+    """Train, or go on training, the teacher of `run`; return it.
+
+    Leaves teacher.keras (32-bit layers, whatever it was trained with), teacher_history.csv and
+    teacher_predictions.csv (logits on validation and test pictures) behind.
+
+    Args:
+        config: the experiment, with a `teacher`.
+        run: its folder; teacher_checkpoint/ inside it is resumed from when there.
+        decoded: (N, 150, 200, 3) uint8 in the order of the run's table.
+        verbose: as in `keras.Model.fit`.
+
+    Raises:
+        UsageError: the experiment describes no teacher.
+        ModelError: weights of a backbone are missing.
+    """
+    if config.teacher is None:
+        raise UsageError(f"{run.path('config.yaml')} describes no teacher: add a section 'teacher'")
+    table, plan = run.table(), config.teacher
+    keras.utils.set_random_seed(config.seed)
+    precision = choose_precision(plan.mixed_precision)
+    teacher = build_teacher(plan, precision=precision)
+    spec = teacher_preprocess(config.preprocess, plan.size_px)
+    material = Material.of(table, decoded, Preprocessor(spec))
+    batches = material.training_batches(config, plan.training.batch_size)
+    validation = (material.inputs("validation"), material.labels_of("validation"))
+    total = plan.head_epochs + plan.training.epochs
+    head = msgspec.structs.replace(
+        plan.training, epochs=max(1, plan.head_epochs), learning_rate=plan.head_learning_rate
+    )
+    phases = (
+        ("head", head, range(plan.head_epochs)),
+        ("whole", plan.training, range(plan.head_epochs, total)),
+    )
+    for name, settings, epochs in phases:
+        if not epochs:
+            continue
+        set_trainable(teacher, backbones=name == "whole", frozen_blocks=plan.training.frozen_blocks)
+        teacher.compile(**compile_settings(settings, len(batches)))
+        logger.info("%s: %s of %s weights learn", name, *(f"{n:,}" for n in _weights(teacher)))
+        fit(
+            teacher,
+            batches,
+            validation,
+            epochs=epochs,
+            checkpoint=run.path("teacher_checkpoint") / name,
+            history=run.path("teacher_history.csv"),
+            verbose=verbose,
+        )
+    teacher = in_full_precision(teacher, plan, precision)
+    _predict(teacher, table, material).to_csv(
+        run.path("teacher_predictions.csv"), index=False, float_format="%.7g"
+    )
+    teacher.save(run.path("teacher.keras"), include_optimizer=False)
+    return teacher
+
+
+def read_predictions(run: Run, part: str) -> pd.DataFrame:
+    """The teacher's logits on a part: image_id, group, part, malignant, logit_teacher.
+
+    Raises:
+        UsageError: the teacher is not trained yet.
+    """
+    seen = pd.read_csv(run.require("teacher_predictions.csv", "teacher"))
+    return seen[seen["part"] == part]
+
+
+def _weights(model: keras.Model) -> tuple[int, int]:
+    return sum(math.prod(v.shape) for v in model.trainable_variables), model.count_params()
+
+
+def _predict(teacher: keras.Model, table: pd.DataFrame, material: Material) -> pd.DataFrame:
+    parts = []
+    for part in ("validation", "test"):
+        columns = ["image_id", "group", "part", "malignant"]
+        logits = teacher.predict(material.inputs(part), batch_size=EVALUATION_BATCH, verbose=0)
+        parts.append(table.loc[material.rows[part], columns].assign(logit_teacher=logits[:, 0]))
+    return pd.concat(parts)
