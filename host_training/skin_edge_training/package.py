@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime, timezone
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import cv2
@@ -29,6 +30,11 @@ from skin_edge_training.run import Run
 #: Drawn lesions as golden inputs: real pictures are not ours to ship.
 GOLDEN_FRAMES = 4
 GOLDEN_SIZE_PX = (200, 150)
+
+LIBRARIES = (
+    *("tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python-headless", "scikit-learn"),
+    *("ai-edge-litert", "tflite-runtime"),
+)
 
 
 def package(run: Run, out: Path) -> Path:
@@ -65,10 +71,7 @@ def package(run: Run, out: Path) -> Path:
             seed=config.seed,
         ),
         metrics=evaluation.metrics,
-        libraries={
-            name: version(name)
-            for name in ("tensorflow-cpu", "keras", "numpy", "opencv-python-headless", "scikit-learn")
-        },
+        libraries=installed_versions(),
         minimum_skin_edge_version=__version__,
         intended_use=INTENDED_USE,
     )
@@ -81,6 +84,15 @@ def package(run: Run, out: Path) -> Path:
     )
     verify_bundle(out)
     return out
+
+
+def installed_versions() -> dict[str, str]:
+    """Return name and version of the libraries that shaped the bundle, those that are installed here."""
+    found = {}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):  # TensorFlow's name, for one, differs by platform
+            found[name] = version(name)
+    return found
 
 
 def golden_frame(number: int) -> Uint8Array:
