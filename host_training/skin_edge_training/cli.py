@@ -15,6 +15,7 @@ import typer
 
 from skin_edge.cli import console
 from skin_edge.cli.options import JsonOption
+from skin_edge_training.audit.command import audit
 from skin_edge_training.evidence.command import evaluate
 from skin_edge_training.teacher_command import teacher
 
@@ -25,6 +26,8 @@ The whole chain with the shipped experiment:
   skin-edge train quantize    to 16 bit, checked against full precision
   skin-edge train package     bundle, model card, golden vectors
   skin-edge train evaluate    any bundle on any labelled pictures: figures and report
+Before all that, what is in a download (docs/audit.md):
+  skin-edge train data audit DIR... --out OUT
 A teacher to learn from (docs/training.md):
   skin-edge train teacher     fit the teacher that the experiment describes
 """
@@ -54,8 +57,13 @@ def train() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
 
 
-@app.command()
+data_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+
+
+@data_app.callback(invoke_without_command=True)
 def data(
+    context: typer.Context,
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Experiment; default: the shipped one.")
     ] = None,
@@ -66,8 +74,10 @@ def data(
     """Read the set, join near-duplicates, split by lesion, decode once.
 
     HAM10000 is looked for in the experiment's data.directory, else in $SKIN_EDGE_DATA/ham10000, else in
-    ../shared/data/ham10000.
+    ../shared/data/ham10000. `audit`, below, looks any folders over for copies, leaks and shortcuts.
     """
+    if context.invoked_subcommand is not None:
+        return
     from skin_edge_training.config import shipped_config
     from skin_edge_training.prepare import prepare
     from skin_edge_training.run import Run
@@ -88,6 +98,7 @@ def data(
     console.table(f"Split in {run}", ("part", "pictures", "lesions", "malignant"), rows)
 
 
+data_app.command()(audit)
 app.command()(teacher)
 
 

@@ -1,0 +1,1 @@
+"""Which pictures are the same picture, inside and across sets, and what else gives the label away."""

@@ -1,0 +1,178 @@
+"""Which pictures a folder holds, and what it says about them.
+
+A reader is an object with a `name`, a `recognises(folder)` and a `read(folder)` that returns one row a
+picture with the columns `COLUMNS`. To add one, write it and put it into `READERS` before the more general
+ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from skin_edge.errors import UsageError
+from skin_edge_training.data.ham10000 import MALIGNANT, METADATA
+
+#: path: below the set's folder, with forward slashes. image_id: what a split file calls it. lesion_id, label,
+#: diagnosis, source, part: text, empty where the set does not say. part: of the set's own split.
+COLUMNS = ("path", "image_id", "lesion_id", "label", "diagnosis", "source", "part")
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+PARTS = frozenset({"train", "training", "validation", "valid", "val", "test", "testing"})
+
+
+class SetReader(Protocol):
+    """How one layout of folders is read."""
+
+    name: str
+
+    def recognises(self, folder: Path) -> bool:
+        """Whether `folder` has this layout."""
+
+    def read(self, folder: Path) -> pd.DataFrame:
+        """One row a picture, columns `COLUMNS`, all text.
+
+        Raises:
+            UsageError: the folder is not what its layout promises.
+        """
+
+
+class Ham10000Reader:
+    """HAM10000 (Tschandl, Rosendahl & Kittler 2018): metadata csv, pictures in any folders below it."""
+
+    name = "ham10000"
+
+    def recognises(self, folder: Path) -> bool:
+        return (folder / METADATA).is_file()
+
+    def read(self, folder: Path) -> pd.DataFrame:
+        try:
+            table = pd.read_csv(folder / METADATA, dtype=str, keep_default_na=False)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{folder / METADATA}: cannot be read as csv: {error}") from None
+        needed = {"lesion_id", "image_id", "dx"}
+        if missing := needed - set(table.columns):
+            raise UsageError(f"{folder / METADATA}: missing columns: {', '.join(sorted(missing))}")
+        table = table.rename(columns={"dx": "diagnosis", "dataset": "source"})
+        table["label"] = ["malignant" if d in MALIGNANT else "benign" for d in table["diagnosis"]]
+        present = {Path(path).stem: path for path in pictures_below(folder)}
+        # One that the metadata names and nobody has keeps its usual name; `read_sets` counts it as absent.
+        table["path"] = [present.get(i, f"images/{i}.jpg") for i in table["image_id"]]
+        return complete(table)
+
+
+class ClassFolderReader:
+    """One folder a class, at any depth: `malignant/N.jpg`, `train/benign/N.jpg`."""
+
+    name = "class-folders"
+
+    def recognises(self, folder: Path) -> bool:
+        return any("/" in path for path in pictures_below(folder))
+
+    def read(self, folder: Path) -> pd.DataFrame:
+        rows = []
+        for path in pictures_below(folder):
+            *folders, _ = path.split("/")
+            parts = [name for name in folders if name.lower() in PARTS]
+            classes = [name for name in folders if name.lower() not in PARTS]
+            rows.append(
+                {
+                    "path": path,
+                    "image_id": path.rsplit(".", 1)[0],
+                    "label": classes[-1] if classes else "",
+                    "part": parts[0].lower() if parts else "",
+                }
+            )
+        return complete(pd.DataFrame(rows))
+
+
+class FlatFolderReader:
+    """Pictures in one folder, nothing known about them."""
+
+    name = "flat-folder"
+
+    def recognises(self, folder: Path) -> bool:
+        return bool(pictures_below(folder))
+
+    def read(self, folder: Path) -> pd.DataFrame:
+        paths = pictures_below(folder)
+        return complete(pd.DataFrame({"path": paths, "image_id": [p.rsplit(".", 1)[0] for p in paths]}))
+
+
+#: The first that recognises a folder reads it.
+READERS: tuple[SetReader, ...] = (Ham10000Reader(), ClassFolderReader(), FlatFolderReader())
+
+
+def complete(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with exactly `COLUMNS`, what is not known empty, in the order of the paths."""
+    for column in COLUMNS:
+        if column not in table.columns:
+            table[column] = ""
+    return table.loc[:, list(COLUMNS)].astype(str).sort_values("path", ignore_index=True)
+
+
+def pictures_below(folder: Path) -> list[str]:
+    """Paths of the picture files below a folder, relative to it, with forward slashes, sorted."""
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The pictures of some folders.
+
+    Attributes:
+        table: one row a picture: `COLUMNS`, and `set` and `file`.
+        absent: set and path of pictures that a set's own table names but that are not there.
+    """
+
+    table: pd.DataFrame
+    absent: pd.DataFrame
+
+
+def read_sets(folders: Sequence[Path], readers: Sequence[SetReader] = READERS) -> Listing:
+    """Return the pictures of all folders.
+
+    A set is called after its folder; of two folders of one name the second is NAME-2.
+
+    Raises:
+        UsageError: a folder is missing, given twice, or holds no pictures.
+    """
+    tables: list[pd.DataFrame] = []
+    names: list[str] = []
+    seen: dict[Path, Path] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"{folder}: no such folder; name the folders that hold the sets")
+        if (resolved := folder.resolve()) in seen:
+            raise UsageError(f"{folder}: the same folder as {seen[resolved]}; name each set once")
+        seen[resolved] = folder
+        reader = next((r for r in readers if r.recognises(folder)), None)
+        if reader is None:
+            kinds = ", ".join(sorted(SUFFIXES))
+            raise UsageError(f"{folder}: no pictures in or below this folder ({kinds})")
+        names.append(free_name(resolved.name, names))
+        table = reader.read(folder)
+        table["set"], table["file"] = names[-1], [str(folder / path) for path in table["path"]]
+        tables.append(table)
+    everything = pd.concat(tables, ignore_index=True)
+    there = np.array([Path(file).exists() for file in everything["file"]], bool)
+    if not there.any():
+        raise UsageError(f"{folders[0]}: none of the {len(there)} pictures that its table names is there")
+    absent = everything.loc[~there, ["set", "path"]].reset_index(drop=True)
+    return Listing(everything.loc[there].reset_index(drop=True), absent)
+
+
+def free_name(name: str, taken: Sequence[str]) -> str:
+    """Return `name`, or the first of NAME-2, NAME-3 ... that is not taken."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}-{number}"
+    return free
