@@ -29,7 +29,7 @@ TWIN_AGREEMENT = 0.90
 UPRIGHT_AGREEMENT = 0.80
 MAX_UPRIGHT_SKEW = 0.006
 #: From here on they are at least photographs of one lesion.
-SIBLING_AGREEMENT = 0.73
+SIBLING_AGREEMENT = 0.75
 #: A corner of the frame that lies further off than this part of its side makes a pair a crop.
 SAME_FRAMING = 0.02
 #: Pictures that all show one photograph: beyond this many, pairs are not completed among each other.
