@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
+#: For what holds nothing private: bundles, what training leaves behind.
+PUBLIC_MODE = 0o644
 
 
 def fsync_directory(path: Path) -> None:

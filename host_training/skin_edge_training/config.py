@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
 from skin_edge.errors import ConfigError
@@ -141,10 +139,6 @@ class ExperimentConfig(Strict, frozen=True):
     distillation: DistillationConfig | None = None
     decision: DecisionConfig = DecisionConfig()
     bundle: BundleConfig = BundleConfig()
-
-    def fingerprint(self) -> str:
-        """SHA-256 (hex) of the canonical JSON of the config."""
-        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
 
 
 def shipped_config() -> Path:

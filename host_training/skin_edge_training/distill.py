@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from skin_edge.durable import PUBLIC_MODE, replacing
 from skin_edge.errors import UsageError
 from skin_edge.preprocess.pipeline import Preprocessor
 from skin_edge.preprocess.spec import PreprocessSpec
@@ -216,6 +217,5 @@ def _fingerprint(file: Path, spec: PreprocessSpec, config: ExperimentConfig, mat
 
 def _keep(target: Path, logits: npt.NDArray[Any]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".partial.npy")
-    np.save(partial, logits.astype(np.float32))
-    partial.replace(target)
+    with replacing(target, PUBLIC_MODE) as stream:
+        np.save(stream, logits.astype(np.float32))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
 
 import keras
 import msgspec
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
+from skin_edge.durable import PUBLIC_MODE, replacing
 from skin_edge.errors import ModelError
 from skin_edge.model.bundle import MAX_MODEL_BYTES
 from skin_edge.model.runtime import Network
@@ -69,7 +69,8 @@ def quantize(config: ExperimentConfig, run: Run, decoded: Uint8Array) -> dict[st
     predictions.to_csv(run.path("predictions.csv"), index=False, float_format="%.7g")
     run.path("quantization.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     gate(report)
-    _write(run.path("student.tflite"), model)
+    with replacing(run.path("student.tflite"), PUBLIC_MODE) as stream:
+        stream.write(model)
     return report
 
 
@@ -99,9 +100,3 @@ def gate(report: dict[str, float]) -> None:
         raise ModelError(
             f"quantization moved validation AUROC by {change:.4f}, the limit is {MAX_AUROC_CHANGE}"
         )
-
-
-def _write(path: Path, data: bytes) -> None:
-    partial = path.with_suffix(path.suffix + ".partial")
-    partial.write_bytes(data)
-    partial.rename(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from skin_edge.durable import fsync_directory, replacing
+from skin_edge.durable import PUBLIC_MODE, fsync_directory, replacing
 from skin_edge.errors import BundleError
 from skin_edge.model.bundle import (
     ARCHIVE_SUFFIX,
@@ -33,9 +33,6 @@ from skin_edge.model.manifest import (
     check_manifest,
     dump_manifest,
 )
-
-#: A bundle holds nothing private.
-PUBLIC_MODE = 0o644
 
 #: The earliest date that a zip can hold: no build date in the bytes.
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)

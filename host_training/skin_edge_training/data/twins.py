@@ -69,7 +69,13 @@ def group_lesions(lesion_ids: pd.Series, twins: pd.DataFrame) -> npt.NDArray[np.
     count = len(lesion_ids)
     first = lesion_ids.groupby(lesion_ids).transform(lambda ids: ids.index[0]).to_numpy()
     rows = np.concatenate([np.arange(count), twins["a"].to_numpy(np.int64)])
-    columns = np.concatenate([first, twins["b"].to_numpy(np.int64)])
+    return connected(count, rows, np.concatenate([first, twins["b"].to_numpy(np.int64)]))
+
+
+def connected(
+    count: int, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return (count,) numbers of the connected components that the edges rows[i] - columns[i] make."""
     graph = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(count, count))
-    groups: npt.NDArray[np.int64] = connected_components(graph, directed=False)[1].astype(np.int64)
-    return groups
+    components: npt.NDArray[np.int64] = connected_components(graph, directed=False)[1].astype(np.int64)
+    return components
