@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -17,41 +16,43 @@ from skin_edge.cli import console
 from skin_edge.cli.options import JsonOption
 from skin_edge_training.audit.command import audit
 from skin_edge_training.evidence.command import evaluate
+from skin_edge_training.options import (
+    DEFAULT_CACHE,
+    DEFAULT_RUN,
+    AllowLeakOption,
+    CacheOption,
+    RunOption,
+    showing,
+)
+from skin_edge_training.run_command import run as run_command
 from skin_edge_training.teacher_command import teacher
 
 EPILOG = """\b
-The whole chain with the shipped experiment:
+The whole chain of an experiment, resumable (docs/training.md):
+  skin-edge train run student.yaml
+The same step by step:
   skin-edge train data        read, find twins, split by lesion, decode
+  skin-edge train teacher     fit the teacher that the experiment describes
   skin-edge train student     fit; run it again to go on after an interruption
   skin-edge train quantize    to 16 bit, checked against full precision
   skin-edge train package     bundle, model card, golden vectors
   skin-edge train evaluate    any bundle on any labelled pictures: figures and report
 Before all that, what is in a download (docs/audit.md):
   skin-edge train data audit DIR... --out OUT
-A teacher to learn from (docs/training.md):
-  skin-edge train teacher     fit the teacher that the experiment describes
 """
 
 app = typer.Typer(
-    help="Make a student on a training host, and measure it: data, student, quantize, package, evaluate.",
+    help="Make a student on a training host, and measure it; `run` does the whole chain.",
     epilog=EPILOG,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
 
-RunOption = Annotated[
-    Path, typer.Option("--run", metavar="DIR", help="Folder of this run: what a step leaves for the next.")
-]
-CacheOption = Annotated[Path, typer.Option("--cache", metavar="DIR", help="Folder for decoded pictures.")]
-
-DEFAULT_RUN = Path("runs/student")
-DEFAULT_CACHE = Path("cache")
-
 
 @app.callback()
 def train() -> None:
-    """Make a student on a training host, and measure it: data, student, quantize, package, evaluate."""
+    """Make a student on a training host, and measure it; `run` does the whole chain."""
     # TensorFlow's start-up notes would bury our own.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -65,30 +66,39 @@ app.add_typer(data_app, name="data")
 def data(
     context: typer.Context,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="Experiment; default: the shipped one.")
+        Path | None,
+        typer.Option(
+            "--config", metavar="FILE", help="Experiment, or a shipped one's name; default: student.yaml."
+        ),
     ] = None,
     run: RunOption = DEFAULT_RUN,
     cache: CacheOption = DEFAULT_CACHE,
     as_json: JsonOption = False,
 ) -> None:
-    """Read the set, join near-duplicates, split by lesion, decode once.
+    """Read the sets, join copies and siblings, split by lesion, decode once.
 
-    HAM10000 is looked for in the experiment's data.directory, else in $SKIN_EDGE_DATA/ham10000, else in
-    ../shared/data/ham10000. `audit`, below, looks any folders over for copies, leaks and shortcuts.
+    A set of the experiment's data.sets is a path, or a folder in $SKIN_EDGE_DATA, else in ../shared/data.
+    `audit`, below, looks any folders over for copies, leaks and shortcuts.
     """
     if context.invoked_subcommand is not None:
         return
-    from skin_edge_training.config import shipped_config
+    from skin_edge_training.config import find_config, shipped_config
     from skin_edge_training.prepare import prepare
     from skin_edge_training.run import Run
 
     folder = Run(run)
-    experiment = folder.start(config or shipped_config())
-    table = prepare(experiment, folder, cache, progress=_decoding)
+    experiment = folder.start(find_config(config) if config else shipped_config())
+    table = prepare(experiment, folder, cache, progress=showing)
     parts = table.groupby("part").agg(
         pictures=("image_id", "size"), lesions=("group", "nunique"), malignant=("malignant", "sum")
     )
-    summary = {"run": str(run), "split_sha256": folder.split_sha256(), "parts": parts.to_dict("index")}
+    leak = folder.provenance().leak
+    summary = {
+        "run": str(run),
+        "split_sha256": folder.split_sha256(),
+        "parts": parts.to_dict("index"),
+        "leak": leak,
+    }
     if as_json:
         console.emit_json(summary)
         return
@@ -104,7 +114,10 @@ app.command()(teacher)
 
 @app.command()
 def student(
-    run: RunOption = DEFAULT_RUN, cache: CacheOption = DEFAULT_CACHE, as_json: JsonOption = False
+    run: RunOption = DEFAULT_RUN,
+    cache: CacheOption = DEFAULT_CACHE,
+    allow_leak: AllowLeakOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Train the student; run it again to go on after an interruption."""
     from skin_edge_training.prepare import load_decoded
@@ -114,7 +127,12 @@ def student(
     folder = Run(run)
     experiment = folder.config()
     model = train_student(
-        experiment, folder, load_decoded(folder, cache), cache=cache, verbose=0 if as_json else "auto"
+        experiment,
+        folder,
+        load_decoded(folder, cache),
+        cache=cache,
+        allow_leak=allow_leak,
+        verbose=0 if as_json else "auto",
     )
     trained = {"student": str(folder.path("student.keras")), "weights": int(model.count_params())}
     if as_json:
@@ -164,7 +182,4 @@ def package(
 
 
 app.command()(evaluate)
-
-
-def _decoding(rows: range) -> Iterator[int]:
-    return console.progress(rows, len(rows), "decode")
+app.command(name="run")(run_command)

@@ -21,17 +21,23 @@ VIT_PATCH_PX = 16
 class SplitConfig(Strict, frozen=True):
     """Parts of the lesions; what is left over after `train` and `validation` is the test part."""
 
+    #: "lesions" deals groups of twins and siblings out. "own" keeps the train and test folders of the sets,
+    #: which may leak, and deals a validation part out of the former only.
+    by: Literal["lesions", "own"] = "lesions"
     train: Part = 0.70
     validation: Part = 0.15
-    #: Cosine similarity of two pictures' thumbnails from which on they count as one lesion.
-    twin_similarity: Annotated[float, Meta(gt=0.5, le=1.0)] = 0.98
+    #: Leave out of training and validation whatever shows a lesion of the sets' own test part.
+    drop_leaking: bool = False
 
 
 class DataConfig(Strict, frozen=True):
-    """Which set to read; `directory` overrides SKIN_EDGE_DATA and ../shared/data."""
+    """Which sets to read, and how to split them."""
 
-    reader: Literal["ham10000"] = "ham10000"
-    directory: str | None = None
+    #: Folders in SKIN_EDGE_DATA or ../shared/data, or paths.
+    sets: Annotated[tuple[str, ...], Meta(min_length=1)] = ("ham10000",)
+    #: Labels that count as malignant; every other one is benign.
+    malignant: Annotated[tuple[str, ...], Meta(min_length=1)] = ("malignant",)
+    #: About so many pictures only, whole lesions, for a trial.
     limit: Annotated[int, Meta(ge=64)] | None = None
     split: SplitConfig = SplitConfig()
 
@@ -109,6 +115,8 @@ class DistillationConfig(Strict, frozen=True):
     temperature: Annotated[float, Meta(gt=0.0, le=100.0)] = 2.0
     #: Share of the teacher's loss; the rest is the labels'.
     alpha: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.5
+    #: `train run` trains the same student without a teacher too, to see what the teacher was worth.
+    control_arm: bool = True
 
 
 class DecisionConfig(Strict, frozen=True):
@@ -146,6 +154,20 @@ def shipped_config() -> Path:
     return Path(str(resources.files("skin_edge_training") / "configs" / "student.yaml"))
 
 
+def find_config(path: Path) -> Path:
+    """Return `path` where it is a file, else the shipped config of that name, with or without ``.yaml``.
+
+    Raises:
+        ConfigError: neither is there; names the shipped ones.
+    """
+    shipped = shipped_config().parent
+    for candidate in (path, shipped / path, shipped / f"{path}.yaml"):
+        if candidate.is_file():
+            return candidate
+    names = ", ".join(sorted(file.name for file in shipped.glob("*.yaml")))
+    raise ConfigError(f"{path}: no such experiment file; shipped ones: {names}")
+
+
 def load_experiment(path: Path) -> ExperimentConfig:
     """Read an experiment file.
 
@@ -161,6 +183,10 @@ def load_experiment(path: Path) -> ExperimentConfig:
     split = config.data.split
     if split.train + split.validation >= 1.0:
         raise ConfigError(f"{path}: data.split: train + validation must leave lesions for the test part")
+    if split.drop_leaking and split.by != "own":
+        raise ConfigError(
+            f"{path}: data.split.drop_leaking goes with 'by: own': a split by lesions has no leaks"
+        )
     if config.decision.default_sensitivity not in config.decision.sensitivities:
         raise ConfigError(f"{path}: decision.default_sensitivity must be one of decision.sensitivities")
     if not (config.preprocess.crop_resize.enabled and config.preprocess.normalisation.enabled):

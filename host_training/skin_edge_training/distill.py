@@ -170,6 +170,13 @@ def distiller(student: keras.Model, config: DistillationConfig) -> keras.distill
     return made
 
 
+def teacher_run(config: ExperimentConfig, run: Run) -> tuple[Run, str]:
+    """Return the run that `config.distillation` takes its teacher from, and the file's name in it."""
+    named = (config.distillation or DistillationConfig()).teacher
+    path = run.directory if named is None else Path(named)
+    return (Run(path.parent), path.name) if path.suffix == ".keras" else (Run(path), "teacher.keras")
+
+
 def find_teacher(config: ExperimentConfig, run: Run, material: Material, cache: Path) -> Teacher:
     """Return the teacher that `config.distillation` names; it keeps its logits in a folder of `cache`.
 
@@ -177,11 +184,10 @@ def find_teacher(config: ExperimentConfig, run: Run, material: Material, cache: 
         UsageError: the teacher is missing, or has learnt from lesions that `run` measures on.
         ModelError: the teacher cannot be read.
     """
-    named = (config.distillation or DistillationConfig()).teacher
-    path = run.directory if named is None else Path(named)
-    home = Run(path.parent if path.suffix == ".keras" else path)
-    file = home.require(path.name if path.suffix == ".keras" else "teacher.keras", "teacher")
-    _refuse_leak(home.require("split.csv", "data"), run.require("split.csv", "data"))
+    home, name = teacher_run(config, run)
+    file = home.require(name, "teacher")
+    if home.directory.resolve() != run.directory.resolve():
+        _refuse_leak(home.require("split.csv", "data"), run.require("split.csv", "data"))
     model = load_teacher(file)
     own = load_experiment(home.require("config.yaml", "data"))
     spec = teacher_preprocess(own.preprocess, int(model.input_shape[1]))
@@ -194,11 +200,12 @@ def find_teacher(config: ExperimentConfig, run: Run, material: Material, cache: 
 def _refuse_leak(teacher_split: Path, student_split: Path) -> None:
     """A teacher that has learnt from a held-out lesion would tell the student about it."""
     theirs, ours = pd.read_csv(teacher_split), pd.read_csv(student_split)
-    learnt, held_out = theirs[theirs["part"] == "train"], ours[ours["part"] != "train"]
-    leaked = held_out["image_id"].isin(learnt["image_id"]) | held_out["lesion_id"].isin(learnt["lesion_id"])
+    learnt = theirs.loc[theirs["part"] == "train", "image_id"]
+    known = ours.loc[ours["image_id"].isin(learnt), "group"]
+    leaked = ours["group"].isin(known) & ours["part"].isin(("validation", "test"))
     if leaked.any():
         raise UsageError(
-            f"{teacher_split.parent}: this teacher has learnt from {int(leaked.sum())} pictures or lesions "
+            f"{teacher_split.parent}: this teacher has learnt from lesions of {int(leaked.sum())} pictures "
             f"that {student_split.parent} holds out: train it on the same split"
         )
 

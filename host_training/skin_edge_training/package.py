@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import cv2
@@ -21,7 +19,6 @@ from skin_edge.model.runtime import Network
 from skin_edge.model.verify import verify_bundle
 from skin_edge.preprocess.pipeline import Preprocessor
 from skin_edge_training.data.decoded import Uint8Array
-from skin_edge_training.data.ham10000 import LICENCE
 from skin_edge_training.evaluate import evaluate
 from skin_edge_training.model_card import INTENDED_USE, model_card
 from skin_edge_training.models.efficientnet_lite import WEIGHTS_LICENCE
@@ -30,11 +27,6 @@ from skin_edge_training.run import Run
 #: Drawn lesions as golden inputs: real pictures are not ours to ship.
 GOLDEN_FRAMES = 4
 GOLDEN_SIZE_PX = (200, 150)
-
-LIBRARIES = (
-    *("tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python-headless", "scikit-learn"),
-    *("ai-edge-litert", "tflite-runtime"),
-)
 
 
 def package(run: Run, out: Path) -> Path:
@@ -50,9 +42,10 @@ def package(run: Run, out: Path) -> Path:
     quantization = json.loads(run.require("quantization.json", "quantize").read_text(encoding="utf-8"))
     evaluation = evaluate(predictions, config.decision, config.seed)
     size_px = config.preprocess.crop_resize.size_px
-    licences = [LICENCE]
+    made = run.provenance()
+    licences = made.licences
     if config.student.initial_weights == "imagenet":
-        licences.append(WEIGHTS_LICENCE)
+        licences += (WEIGHTS_LICENCE,)
     manifest = Manifest(
         name=config.bundle.name,
         version=config.bundle.version,
@@ -65,13 +58,17 @@ def package(run: Run, out: Path) -> Path:
         default_operating_point=evaluation.default_operating_point,
         abstain_band=evaluation.abstain_band,
         training=TrainingInfo(
-            data=("HAM10000",),
-            licences=tuple(licences),
-            split_sha256=run.split_sha256(),
+            data=made.sets,
+            licences=licences,
+            split_sha256=made.split_sha256,
             seed=config.seed,
+            leaks=made.leak is not None,
+            data_sha256=made.data_sha256,
+            experiment_sha256=made.config_sha256,
+            git_commit=made.git_commit,
         ),
         metrics=evaluation.metrics,
-        libraries=installed_versions(),
+        libraries=made.libraries,
         minimum_skin_edge_version=__version__,
         intended_use=INTENDED_USE,
     )
@@ -84,15 +81,6 @@ def package(run: Run, out: Path) -> Path:
     )
     verify_bundle(out)
     return out
-
-
-def installed_versions() -> dict[str, str]:
-    """Return name and version of the libraries that shaped the bundle, those that are installed here."""
-    found = {}
-    for name in LIBRARIES:
-        with suppress(PackageNotFoundError):  # TensorFlow's name, for one, differs by platform
-            found[name] = version(name)
-    return found
 
 
 def golden_frame(number: int) -> Uint8Array:

@@ -3,7 +3,8 @@
 RUN/config.yaml         the experiment, as it was given
 RUN/table.csv           one row a picture: label, lesion, group, part of the split
 RUN/split.csv           the split alone, whose hash travels in the bundle
-RUN/twins.csv           near-duplicate pairs that joined lesions
+RUN/twins.csv           pairs of copies and siblings that joined lesions
+RUN/provenance.json     experiment, data, split, leak, libraries, commit
 RUN/teacher_checkpoint/ what an interrupted training of the teacher resumes from
 RUN/teacher_history.csv figures of every epoch of the teacher
 RUN/teacher.keras       the trained teacher
@@ -15,6 +16,9 @@ RUN/student.tflite      the same at 16 bit
 RUN/predictions.csv     logits on validation and test: Keras, and TFLite through skin_edge
 RUN/quantization.json   size and largest change of a logit
 RUN/bundle/             what goes to a device
+RUN/evidence/           figures, plots and report of the bundle on the held-out lesions
+RUN/control/            the run of the undistilled control arm, where the experiment has one
+RUN/distillation.json   the student against that arm and against its teacher
 """
 
 from __future__ import annotations
@@ -23,10 +27,13 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 
+from skin_edge.durable import PUBLIC_MODE, replacing
 from skin_edge.errors import UsageError
 from skin_edge_training.config import ExperimentConfig, load_experiment
+from skin_edge_training.provenance import Provenance, as_of_now, find_leak, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,33 @@ class Run:
     def table(self) -> pd.DataFrame:
         """One row a picture, with `group` and `part`."""
         return pd.read_csv(self.require("table.csv", "data"))
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of this run, whole or not at all."""
+        with replacing(self.path(name), PUBLIC_MODE) as stream:
+            stream.write(text.encode("utf-8"))
+
+    def write_provenance(self, provenance: Provenance) -> None:
+        """Keep where this run comes from."""
+        self.write("provenance.json", to_json(provenance))
+
+    def provenance(self) -> Provenance:
+        """Where an artefact that is made now comes from."""
+        kept = self.require("provenance.json", "data").read_bytes()
+        return as_of_now(msgspec.json.decode(kept, type=Provenance))
+
+    def refuse_leak(self, allowed: bool) -> None:
+        """Stop before training on a split that leaks, unless that is wanted.
+
+        Raises:
+            UsageError: it leaks; says how many pictures.
+        """
+        if (leak := find_leak(self.table())) is not None and not allowed:
+            raise UsageError(
+                f"{self.directory}: {leak.test} test and {leak.validation} validation pictures show a lesion "
+                "that training learns from: split by lesion, or train with --allow-leak, which stamps all "
+                "that comes of it"
+            )
 
     def split_sha256(self) -> str:
         """SHA-256 (hex) of split.csv."""

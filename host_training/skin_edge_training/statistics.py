@@ -19,6 +19,7 @@ from sklearn.metrics import log_loss, roc_curve
 
 from skin_edge.errors import UsageError
 from skin_edge.model.manifest import Estimate
+from skin_edge.strict import Strict
 
 Vector = npt.NDArray[np.float64]
 #: (labels (N,), scores (N,), weights (N,) or (R, N)) to a number, or (R,): NaN where it is not defined.
@@ -226,6 +227,46 @@ def estimate(
             raise UsageError(f"{key} is not defined on these {len(labels)} pictures: use more of them")
         result[key] = found
     return result
+
+
+class Difference(Strict, frozen=True):
+    """A figure of one model less that of another on the same pictures, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:+.4f} ({self.low:+.4f} to {self.high:+.4f})"
+
+    @property
+    def verdict(self) -> str:
+        """``better``, ``worse``, or ``no difference shown`` where the interval holds zero."""
+        return "better" if self.low > 0 else "worse" if self.high < 0 else "no difference shown"
+
+
+def paired_difference(
+    metric: Metric, labels: Vector, scores: Vector, others: Vector, draws: npt.NDArray[np.uint16]
+) -> Difference:
+    """Return `metric` of `scores` less that of `others`, both on the same draws (paired bootstrap).
+
+    Args:
+        metric: larger is better; defined on every draw.
+        labels: (N,) 0 or 1.
+        scores: (N,) of the model in question.
+        others: (N,) of the model that it is compared with.
+        draws: (R, N) from `draw_weights`.
+    """
+
+    def gap(weights: Vector) -> Any:
+        return metric(labels, scores, weights) - metric(labels, others, weights)
+
+    drawn = np.concatenate(
+        [gap(draws[start : start + _CHUNK].astype(np.float64)) for start in range(0, len(draws), _CHUNK)]
+    )
+    low, high = (float(q) for q in np.quantile(drawn, (0.025, 0.975)))
+    value = float(gap(np.ones(len(labels))))
+    return Difference(value=value, low=min(low, value), high=max(high, value))
 
 
 def fit_temperature(logits: Vector, labels: Vector) -> float:

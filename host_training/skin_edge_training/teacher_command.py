@@ -9,6 +9,7 @@ import typer
 
 from skin_edge.cli import console
 from skin_edge.cli.options import JsonOption
+from skin_edge_training.options import DEFAULT_CACHE, AllowLeakOption, CacheOption
 
 DEFAULT_TEACHER_RUN = Path("runs/teacher")
 
@@ -17,9 +18,8 @@ def teacher(
     run: Annotated[
         Path, typer.Option("--run", metavar="DIR", help="Folder of a run whose experiment has a teacher.")
     ] = DEFAULT_TEACHER_RUN,
-    cache: Annotated[
-        Path, typer.Option("--cache", metavar="DIR", help="Folder for decoded pictures.")
-    ] = Path("cache"),
+    cache: CacheOption = DEFAULT_CACHE,
+    allow_leak: AllowLeakOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train the teacher, head first, then whole; run it again to go on after an interruption.
@@ -35,7 +35,13 @@ def teacher(
 
     folder = Run(run)
     experiment = folder.config()
-    model = train_teacher(experiment, folder, load_decoded(folder, cache), verbose=0 if as_json else "auto")
+    model = train_teacher(
+        experiment,
+        folder,
+        load_decoded(folder, cache),
+        allow_leak=allow_leak,
+        verbose=0 if as_json else "auto",
+    )
     seen = read_predictions(folder, "validation")
     trained = {
         "teacher": str(folder.path("teacher.keras")),

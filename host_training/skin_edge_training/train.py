@@ -14,6 +14,7 @@ from skin_edge_training.distill import fit_distilled
 from skin_edge_training.fitting import Material, compile_settings, fit
 from skin_edge_training.models.efficientnet_lite import freeze_front
 from skin_edge_training.models.student import build_student, logit_model
+from skin_edge_training.provenance import save_model
 from skin_edge_training.run import Run
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ def train_student(
     decoded: Uint8Array,
     *,
     cache: Path | None = None,
+    allow_leak: bool = False,
     verbose: int | str = "auto",
 ) -> keras.Model:
     """Train, or go on training, the student of `run`; return it and leave student.keras behind.
@@ -37,12 +39,15 @@ def train_student(
         run: its folder; checkpoint/ inside it is resumed from when there.
         decoded: (N, 150, 200, 3) uint8 in the order of the run's table.
         cache: folder for the teacher's logits, which runs can share; default: the run's own.
+        allow_leak: train on a split that leaks, too; what comes of it is stamped.
         verbose: as in `keras.Model.fit`.
 
     Raises:
-        UsageError: the teacher is missing, or has learnt from lesions that this run measures on.
+        UsageError: the split leaks, the teacher is missing, or it has learnt from lesions that this run
+            measures on.
         ModelError: the teacher cannot be read.
     """
+    run.refuse_leak(allow_leak)
     keras.utils.set_random_seed(config.seed)
     student = build_student(config.student, config.preprocess.crop_resize.size_px)
     if config.training.frozen_blocks is not None:
@@ -66,5 +71,5 @@ def train_student(
         )
     else:
         fit_distilled(model, config, run, material, cache or run.path("teacher_logits"), verbose=verbose)
-    student.save(run.path("student.keras"))
+    save_model(student, run.path("student.keras"), run.provenance())
     return student

@@ -21,6 +21,7 @@ from skin_edge_training.models.teacher import (
     in_full_precision,
     set_trainable,
 )
+from skin_edge_training.provenance import save_model
 from skin_edge_training.run import Run
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,12 @@ def teacher_preprocess(spec: PreprocessSpec, size_px: int) -> PreprocessSpec:
 
 
 def train_teacher(
-    config: ExperimentConfig, run: Run, decoded: Uint8Array, *, verbose: int | str = "auto"
+    config: ExperimentConfig,
+    run: Run,
+    decoded: Uint8Array,
+    *,
+    allow_leak: bool = False,
+    verbose: int | str = "auto",
 ) -> keras.Model:
     """Train, or go on training, the teacher of `run`; return it.
 
@@ -47,14 +53,16 @@ def train_teacher(
         config: the experiment, with a `teacher`.
         run: its folder; teacher_checkpoint/ inside it is resumed from when there.
         decoded: (N, 150, 200, 3) uint8 in the order of the run's table.
+        allow_leak: train on a split that leaks, too; what comes of it is stamped.
         verbose: as in `keras.Model.fit`.
 
     Raises:
-        UsageError: the experiment describes no teacher.
+        UsageError: the experiment describes no teacher, or the split leaks.
         ModelError: weights of a backbone are missing.
     """
     if config.teacher is None:
         raise UsageError(f"{run.path('config.yaml')} describes no teacher: add a section 'teacher'")
+    run.refuse_leak(allow_leak)
     table, plan = run.table(), config.teacher
     keras.utils.set_random_seed(config.seed)
     precision = choose_precision(plan.mixed_precision)
@@ -90,7 +98,7 @@ def train_teacher(
     _predict(teacher, table, material).to_csv(
         run.path("teacher_predictions.csv"), index=False, float_format="%.7g"
     )
-    teacher.save(run.path("teacher.keras"), include_optimizer=False)
+    save_model(teacher, run.path("teacher.keras"), run.provenance())
     return teacher
 
 

@@ -1,4 +1,4 @@
-"""Lesions, not pictures, are split; twins are found in any orientation and kept on one side."""
+"""Lesions, not pictures, are split; a split that leaks is known for one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 
 from skin_edge.errors import UsageError
-from skin_edge_training.config import SplitConfig
-from skin_edge_training.data import ham10000
+from skin_edge_training.config import DataConfig, ExperimentConfig, SplitConfig
 from skin_edge_training.data.decoded import decode_all, to_context
-from skin_edge_training.data.split import split_by_group, write_split
-from skin_edge_training.data.twins import find_twins, group_lesions
+from skin_edge_training.data.readers import find_set, read_sets
+from skin_edge_training.data.split import LEFT_OUT, leaking, split_pictures, write_split
+from skin_edge_training.prepare import picture_table, prepare
+from skin_edge_training.run import Run
 
 
 def lesions(count: int, seed: int = 0) -> pd.DataFrame:
@@ -32,7 +33,7 @@ def lesions(count: int, seed: int = 0) -> pd.DataFrame:
 
 def test_no_group_is_on_two_sides_and_parts_have_their_size_and_prevalence() -> None:
     table = lesions(1500)
-    table["part"] = split_by_group(table, SplitConfig(), seed=7)
+    table["part"] = split_pictures(table, SplitConfig(), seed=7)
     assert table.groupby("group")["part"].nunique().max() == 1
     share = table["part"].value_counts(normalize=True)
     assert share["train"] == pytest.approx(0.70, abs=0.02)
@@ -43,7 +44,7 @@ def test_no_group_is_on_two_sides_and_parts_have_their_size_and_prevalence() -> 
 
 def test_the_split_follows_the_seed() -> None:
     table = lesions(400)
-    first, again, other = (split_by_group(table, SplitConfig(), seed=s) for s in (1, 1, 2))
+    first, again, other = (split_pictures(table, SplitConfig(), seed=s) for s in (1, 1, 2))
     assert first.equals(again)
     assert not first.equals(other)
 
@@ -52,50 +53,55 @@ def test_a_part_of_one_class_is_refused() -> None:
     table = lesions(40).assign(malignant=0)
     table.loc[table["group"] == 0, "malignant"] = 1
     with pytest.raises(UsageError, match="one class only"):
-        split_by_group(table, SplitConfig(), seed=1)
+        split_pictures(table, SplitConfig(), seed=1)
 
 
 def test_the_split_file_is_what_its_hash_says(tmp_path: Path) -> None:
     table = lesions(60)
-    table["part"] = split_by_group(table, SplitConfig(), seed=3)
+    table["part"] = split_pictures(table, SplitConfig(), seed=3)
     digest = write_split(table, tmp_path / "split.csv")
     assert digest == hashlib.sha256((tmp_path / "split.csv").read_bytes()).hexdigest()
     assert write_split(table, tmp_path / "again.csv") == digest
 
 
-def textured(count: int) -> np.ndarray:
-    """Pictures with structure of their own at several scales."""
-    rng = np.random.default_rng(5)
-    pictures = np.empty((count, 150, 200, 3), np.uint8)
-    for index in range(count):
-        coarse = rng.normal(0, 1, (8, 10, 3)).astype(np.float32)
-        fine = rng.normal(0, 0.4, (40, 50, 3)).astype(np.float32)
-        picture = cv2.resize(coarse, (200, 150)) + cv2.resize(fine, (200, 150))
-        pictures[index] = np.clip(128 + 40 * picture, 0, 255)
-    return pictures
+def own_split_table() -> pd.DataFrame:
+    """A set's own train and test folders; of the 40 test pictures 8 show a lesion that is in training too."""
+    table = lesions(300, seed=4)
+    table["own_part"] = np.where(table["group"] < 240, "Train", "test")
+    first = table.index[table["group"] >= 240][:8]
+    table.loc[first, "group"] = table.loc[first, "group"] - 240
+    return table
 
 
-@pytest.mark.parametrize("turn", range(8))
-def test_a_turned_copy_is_a_twin(turn: int) -> None:
-    pictures = textured(20)
-    square = np.rot90(pictures[3][:, 25:175], turn % 4)
-    if turn >= 4:
-        square = square[:, ::-1]
-    pictures[11][:, 25:175] = np.clip(square.astype(np.int16) + 6, 0, 255)
-    twins = find_twins(pictures, similarity=0.97)
-    assert [(a, b) for a, b in zip(twins["a"], twins["b"], strict=True)] == [(3, 11)]
+def test_a_sets_own_split_keeps_its_test_part_and_is_known_to_leak() -> None:
+    table = own_split_table()
+    table["part"] = split_pictures(table, SplitConfig(by="own"), seed=1)
+    assert ((table["part"] == "test") == (table["own_part"] == "test")).all()
+    learnt = table[table["part"].isin(["train", "validation"])]
+    assert learnt.groupby("group")["part"].nunique().max() == 1
+    assert (table.loc[leaking(table), "group"] < 240).all()
+    assert set(table.loc[leaking(table), "part"]) == {"test"}
+    assert int(leaking(table).sum()) == 8
 
 
-def test_pictures_without_structure_do_not_break_the_search() -> None:
-    pictures = np.full((5, 150, 200, 3), 128, np.uint8)
-    assert len(find_twins(pictures, similarity=0.97)) == 0
+def test_pictures_of_test_lesions_can_be_left_out_of_training() -> None:
+    table = own_split_table()
+    table["part"] = split_pictures(table, SplitConfig(by="own", drop_leaking=True), seed=1)
+    assert not leaking(table).any()
+    assert 0 < (table["part"] == LEFT_OUT).sum() < 40
+    assert (table.loc[table["part"] == LEFT_OUT, "own_part"] == "Train").all()
 
 
-def test_groups_are_transitive_over_lesions_and_twins() -> None:
-    ids = pd.Series(["A", "A", "B", "C", "C", "D"])
-    groups = group_lesions(ids, pd.DataFrame({"a": [1, 2], "b": [2, 3], "similarity": [1.0, 1.0]}))
-    assert len(set(groups[:5])) == 1
-    assert groups[5] != groups[0]
+def test_a_set_without_folders_of_its_own_cannot_be_split_by_them() -> None:
+    with pytest.raises(UsageError, match="no folders train and test"):
+        split_pictures(lesions(100).assign(own_part=""), SplitConfig(by="own"), seed=1)
+
+
+def test_a_lesion_in_training_and_validation_leaks_too() -> None:
+    table = pd.DataFrame(
+        {"group": [0, 0, 1, 1, 2, 2], "part": ["train", "validation", "validation", "test", "train", "train"]}
+    )
+    assert leaking(table).tolist() == [False, True, False, True, False, False]
 
 
 @pytest.mark.parametrize("shape", [(150, 200), (450, 600), (224, 224), (600, 450), (90, 500)])
@@ -119,21 +125,30 @@ def test_the_cache_follows_the_files(tmp_path: Path) -> None:
     assert decode_all(paths, tmp_path / "cache")[0, 0, 0, 0] == 90
 
 
-def test_missing_metadata_says_where_it_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_set_says_where_it_was_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKIN_EDGE_DATA", str(tmp_path))
-    with pytest.raises(UsageError, match=str(tmp_path / "ham10000")):
-        ham10000.find_directory(None)
+    with pytest.raises(UsageError, match=f"nowhere10000.*{tmp_path}"):
+        find_set("nowhere10000")
 
 
 @pytest.mark.data
 def test_the_known_twins_of_ham10000_share_a_group(data_dir: Path, tmp_path: Path) -> None:
-    table = ham10000.read(data_dir / "ham10000")
+    table = picture_table(read_sets([data_dir / "ham10000"]), DataConfig())
     assert len(table) == 10015
     assert table["malignant"].sum() == 1954
     known = table["image_id"].isin(["ISIC_0025226", "ISIC_0030074"])
-    some = table[known | (table.index % 20 == 0)].reset_index(drop=True)
-    twins = find_twins(decode_all(list(some["path"]), tmp_path), SplitConfig().twin_similarity)
-    groups = group_lesions(some["lesion_id"], twins)
-    pair = groups[some["image_id"].isin(["ISIC_0025226", "ISIC_0030074"])]
-    assert some.loc[some["image_id"].isin(["ISIC_0025226", "ISIC_0030074"]), "lesion_id"].nunique() == 2
-    assert pair[0] == pair[1]
+    some = table[known | (table.index % 20 == 0)]
+    folder = tmp_path / "ham"
+    (folder / "images").mkdir(parents=True)
+    for row in some.itertuples():
+        (folder / "images" / Path(row.path).name).symlink_to(Path(row.path).resolve())
+    metadata = pd.read_csv(data_dir / "ham10000" / "HAM10000_metadata.csv")
+    metadata[metadata["image_id"].isin(some["image_id"])].to_csv(
+        folder / "HAM10000_metadata.csv", index=False
+    )
+    run = Run(tmp_path / "run")
+    run.directory.mkdir()
+    config = ExperimentConfig(data=DataConfig(sets=(str(folder),)))
+    made = prepare(config, run, tmp_path / "cache").set_index("image_id")
+    assert made["lesion_id"]["ISIC_0025226"] != made["lesion_id"]["ISIC_0030074"]
+    assert made["group"]["ISIC_0025226"] == made["group"]["ISIC_0030074"]

@@ -83,6 +83,7 @@ class TrainingInfo(Strict, frozen=True):
     """Where the weights come from.
 
     `leaks` is True where test lesions may have been seen in training: its metrics are then no evidence.
+    `data_sha256` covers every picture, `experiment_sha256` all settings, which the model card spells out.
     """
 
     data: Annotated[tuple[ShortText, ...], Meta(max_length=64)]
@@ -90,6 +91,9 @@ class TrainingInfo(Strict, frozen=True):
     split_sha256: Sha256
     seed: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
     leaks: bool = False
+    data_sha256: Sha256 | None = None
+    experiment_sha256: Sha256 | None = None
+    git_commit: ShortText | None = None
 
 
 class Manifest(Strict, frozen=True, kw_only=True):

@@ -15,10 +15,10 @@ import pandas as pd
 from skin_edge.errors import UsageError
 from skin_edge_training.audit.groups import group_pictures, label_conflicts, leaks, read_split
 from skin_edge_training.audit.pictures import read_pictures
-from skin_edge_training.audit.readers import read_sets
 from skin_edge_training.audit.search import Progress
 from skin_edge_training.audit.shortcuts import measure_shortcuts
 from skin_edge_training.audit.twins import Pair, find_pairs
+from skin_edge_training.data.readers import read_sets
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from skin_edge.cli import console
 from skin_edge.cli.options import JsonOption
 from skin_edge.errors import ImageError
+from skin_edge_training.options import showing
 
 #: Unreadable pictures named on stderr; all are in unreadable.csv.
 NOTED = 10
@@ -40,7 +40,7 @@ def audit(
     from skin_edge_training.audit.audit import audit as examine
     from skin_edge_training.audit.report import write_report
 
-    found = examine(folders, split or [], _showing)
+    found = examine(folders, split or [], showing)
     write_report(found, out)
     summary = found.summary()
     for error in found.unreadable["error"].head(NOTED):
@@ -63,7 +63,3 @@ def audit(
             console.table("Shortcuts", list(rows[0]), [tuple(row.values()) for row in rows])
     if len(found.unreadable):
         raise typer.Exit(ImageError.exit_code)
-
-
-def _showing(items: range, description: str) -> Iterator[int]:
-    return console.progress(items, len(items), description)

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from skin_edge.errors import UsageError
 from skin_edge_training.audit.twins import Pair
-from skin_edge_training.data.twins import connected
 
 TRAINING_PARTS = frozenset({"train", "training"})
 
@@ -22,7 +23,8 @@ def group_pictures(table: pd.DataFrame, pairs: Sequence[Pair]) -> npt.NDArray[np
     first = known.groupby(["set", "lesion_id"])["path"].transform(lambda rows: rows.index[0])
     rows = np.concatenate([known.index.to_numpy(np.int64), np.array([p.a for p in pairs], np.int64)])
     columns = np.concatenate([first.to_numpy(np.int64), np.array([p.b for p in pairs], np.int64)])
-    return connected(len(table), rows, columns)
+    graph = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(table), len(table)))
+    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
 
 
 def read_split(path: Path, table: pd.DataFrame) -> pd.Series:

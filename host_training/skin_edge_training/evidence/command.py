@@ -74,8 +74,7 @@ def evaluate(
         labelled = labelled_folder(labels, data)
     if name:
         labelled = replace(labelled, name=name)
-    make_output(out)
-    evidence = _measure(bundle, labelled, out, resamples=resamples, seed=seed, as_json=as_json)
+    evidence = measure_bundle(bundle, labelled, out, resamples=resamples, seed=seed)
     if as_json:
         console.emit_json(evidence)
     else:
@@ -84,10 +83,16 @@ def evaluate(
         raise typer.Exit(ImageError.exit_code)
 
 
-def _measure(
-    bundle: Path, labelled: LabelledSet, out: Path, *, resamples: int, seed: int, as_json: bool
+def measure_bundle(
+    bundle: Path, labelled: LabelledSet, out: Path, *, resamples: int = 1000, seed: int = 0
 ) -> Evidence:
-    """Classify, measure and write; name on stderr what is left out."""
+    """Classify, measure and write the report to `out`; name on stderr what is left out.
+
+    Raises:
+        BundleError: the bundle is not one.
+        UsageError: what can be read is of one class only.
+        StorageError: the report cannot be written.
+    """
     import msgspec
 
     from skin_edge.model.classifier import Classifier
@@ -99,6 +104,7 @@ def _measure(
     from skin_edge_training.evidence.report import report
     from skin_edge_training.evidence.tables import csv_bytes, tables
 
+    make_output(out)
     classifier = Classifier.load(bundle)
     session = Session(classifier)
     predictions, images_sha256, unreadable = predict(session, labelled.table, progress=_classifying)

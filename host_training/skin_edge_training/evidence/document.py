@@ -36,6 +36,10 @@ class Model(Strict, frozen=True):
     split_sha256: str
     leaks: bool
     temperature: float
+    seed: int
+    data_sha256: str | None
+    experiment_sha256: str | None
+    git_commit: str | None
 
 
 class DataSet(Strict, frozen=True):
@@ -162,7 +166,10 @@ class Bootstrap(Strict, frozen=True):
 
 
 class Evidence(Strict, frozen=True, kw_only=True):
-    """The content of metrics.json. None stands for a figure that is not defined on these pictures."""
+    """The content of metrics.json. None stands for a figure that is not defined on these pictures.
+
+    `git_commit` and `versions` are those of the measurement, `model` holds those of the training.
+    """
 
     schema_version: int = SCHEMA_VERSION
     notice: str = DISCLAIMER
@@ -180,4 +187,5 @@ class Evidence(Strict, frozen=True, kw_only=True):
     answers: Answers
     left_out: LeftOut
     bootstrap: Bootstrap
+    git_commit: str | None = None
     versions: dict[str, str] = msgspec.field(default_factory=dict)

@@ -32,6 +32,7 @@ from skin_edge_training.evidence.document import (
 )
 from skin_edge_training.evidence.labels import LabelledSet
 from skin_edge_training.evidence.subgroups import kinds_of, measure_subgroups
+from skin_edge_training.provenance import git_commit
 from skin_edge_training.statistics import (
     RESAMPLES,
     Metric,
@@ -111,6 +112,10 @@ def measure(
             split_sha256=manifest.training.split_sha256,
             leaks=manifest.training.leaks,
             temperature=manifest.temperature,
+            seed=manifest.training.seed,
+            data_sha256=manifest.training.data_sha256,
+            experiment_sha256=manifest.training.experiment_sha256,
+            git_commit=manifest.training.git_commit,
         ),
         data=DataSet(
             name=labelled.name,
@@ -139,6 +144,7 @@ def measure(
         answers=_answers(predictions),
         left_out=labelled.left_out,
         bootstrap=Bootstrap(level=0.95, resamples=resamples, seed=seed, unit=labelled.grouped_by),
+        git_commit=git_commit(),
         versions={"skin-edge": __version__} | {name: version(name) for name in LIBRARIES},
     )
 
@@ -200,7 +206,9 @@ def _cautions(
 ) -> tuple[str, ...]:
     found = []
     if bundle.manifest.training.leaks:
-        found.append("This model may have been trained on test pictures: its figures are no evidence.")
+        found.append(
+            "LEAKING SPLIT: this model was trained on lesions of its test part: its figures are no evidence."
+        )
     if labelled.grouped_by == "image_id":
         found.append(
             "The labels name no lesions: each picture counts as one, and where a lesion is shown more than "

@@ -23,8 +23,8 @@ from skin_edge.camera.decode import decode_image, read_image
 from skin_edge_training.audit.frames import orient, squash
 from skin_edge_training.audit.groups import group_pictures
 from skin_edge_training.audit.pictures import read_pictures
-from skin_edge_training.audit.readers import read_sets
 from skin_edge_training.audit.twins import find_pairs
+from skin_edge_training.data.readers import read_sets
 
 Rgb = npt.NDArray[np.uint8]
 SETS = ("ham10000", "kaggle_bm", "melanoma10k")

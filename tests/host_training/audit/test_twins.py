@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from skin_edge.camera.decode import read_image
 from skin_edge_training.audit.frames import ORIENTATIONS, Frames, orient, squash, visible_part
 from skin_edge_training.audit.pictures import read_pictures
-from skin_edge_training.audit.readers import read_sets
 from skin_edge_training.audit.twins import Pair, compose, exact_copies, find_pairs, inverse, turned_to_plain
+from skin_edge_training.data.readers import read_sets
 
 Rgb = npt.NDArray[np.uint8]
 Draw = Callable[..., Rgb]

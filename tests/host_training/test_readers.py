@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from skin_edge.errors import UsageError
-from skin_edge_training.audit.readers import COLUMNS, READERS, complete, pictures_below, read_sets
+from skin_edge_training.data.readers import COLUMNS, READERS, complete, pictures_below, read_sets
 
 
 def touch(*paths: Path) -> None:
@@ -51,6 +51,7 @@ def test_plain_folders_are_read_and_sets_of_one_name_told_apart(tmp_path: Path) 
 def test_another_layout_joins_by_a_reader(tmp_path: Path) -> None:
     class Named:
         name = "named"
+        licence = "CC0"
 
         def recognises(self, folder: Path) -> bool:
             return (folder / "NAMED").exists()

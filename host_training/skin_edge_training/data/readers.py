@@ -1,12 +1,13 @@
-"""Which pictures a folder holds, and what it says about them.
+"""Which pictures a folder holds, and what it says about them; the audit and training read it alike.
 
-A reader is an object with a `name`, a `recognises(folder)` and a `read(folder)` that returns one row a
-picture with the columns `COLUMNS`. To add one, write it and put it into `READERS` before the more general
-ones.
+A reader is an object with a `name`, a `licence`, a `recognises(folder)` and a `read(folder)` that returns one
+row a picture with the columns `COLUMNS`. To add one, write it and put it into `READERS` before the more
+general ones.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,17 @@ import numpy as np
 import pandas as pd
 
 from skin_edge.errors import UsageError
-from skin_edge_training.data.ham10000 import MALIGNANT, METADATA
 
-#: path: below the set's folder, with forward slashes. image_id: what a split file calls it. lesion_id, label,
-#: diagnosis, source, part: text, empty where the set does not say. part: of the set's own split.
-COLUMNS = ("path", "image_id", "lesion_id", "label", "diagnosis", "source", "part")
+#: path: below the set's folder, with forward slashes. image_id: what a split file calls it. The others are
+#: text, empty where the set does not say. part: of the set's own split.
+COLUMNS = (
+    *("path", "image_id", "lesion_id", "label", "diagnosis"),
+    *("age", "sex", "site", "source", "part"),
+)
+
+METADATA = "HAM10000_metadata.csv"
+#: Melanoma, basal cell carcinoma, actinic keratosis / intraepithelial carcinoma.
+MALIGNANT = frozenset({"mel", "bcc", "akiec"})
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 PARTS = frozenset({"train", "training", "validation", "valid", "val", "test", "testing"})
@@ -30,6 +37,8 @@ class SetReader(Protocol):
     """How one layout of folders is read."""
 
     name: str
+    #: What a bundle's manifest says of the pictures' licence; empty where the layout does not tell.
+    licence: str
 
     def recognises(self, folder: Path) -> bool:
         """Whether `folder` has this layout."""
@@ -46,6 +55,7 @@ class Ham10000Reader:
     """HAM10000 (Tschandl, Rosendahl & Kittler 2018): metadata csv, pictures in any folders below it."""
 
     name = "ham10000"
+    licence = "CC BY-NC 4.0 (Tschandl et al. 2018, doi:10.1038/sdata.2018.161)"
 
     def recognises(self, folder: Path) -> bool:
         return (folder / METADATA).is_file()
@@ -58,7 +68,7 @@ class Ham10000Reader:
         needed = {"lesion_id", "image_id", "dx"}
         if missing := needed - set(table.columns):
             raise UsageError(f"{folder / METADATA}: missing columns: {', '.join(sorted(missing))}")
-        table = table.rename(columns={"dx": "diagnosis", "dataset": "source"})
+        table = table.rename(columns={"dx": "diagnosis", "dataset": "source", "localization": "site"})
         table["label"] = ["malignant" if d in MALIGNANT else "benign" for d in table["diagnosis"]]
         present = {Path(path).stem: path for path in pictures_below(folder)}
         # One that the metadata names and nobody has keeps its usual name; `read_sets` counts it as absent.
@@ -70,6 +80,7 @@ class ClassFolderReader:
     """One folder a class, at any depth: `malignant/N.jpg`, `train/benign/N.jpg`."""
 
     name = "class-folders"
+    licence = ""
 
     def recognises(self, folder: Path) -> bool:
         return any("/" in path for path in pictures_below(folder))
@@ -95,6 +106,7 @@ class FlatFolderReader:
     """Pictures in one folder, nothing known about them."""
 
     name = "flat-folder"
+    licence = ""
 
     def recognises(self, folder: Path) -> bool:
         return bool(pictures_below(folder))
@@ -130,10 +142,28 @@ class Listing:
     Attributes:
         table: one row a picture: `COLUMNS`, and `set` and `file`.
         absent: set and path of pictures that a set's own table names but that are not there.
+        licences: set to its pictures' licence, empty where that is not known.
     """
 
     table: pd.DataFrame
     absent: pd.DataFrame
+    licences: dict[str, str]
+
+
+def find_set(name: str) -> Path:
+    """Return the folder of a set: a path, else NAME in $SKIN_EDGE_DATA, else in ../shared/data.
+
+    Raises:
+        UsageError: there is no such folder.
+    """
+    root = os.environ.get("SKIN_EDGE_DATA") or "../shared/data"
+    for candidate in (Path(name), Path(root) / name):
+        if candidate.is_dir():
+            return candidate
+    raise UsageError(
+        f"{name}: no such set: neither a folder nor in {root}; set SKIN_EDGE_DATA to the folder that holds "
+        "it, or name its path under data.sets"
+    )
 
 
 def read_sets(folders: Sequence[Path], readers: Sequence[SetReader] = READERS) -> Listing:
@@ -146,6 +176,7 @@ def read_sets(folders: Sequence[Path], readers: Sequence[SetReader] = READERS) -
     """
     tables: list[pd.DataFrame] = []
     names: list[str] = []
+    licences: dict[str, str] = {}
     seen: dict[Path, Path] = {}
     for folder in folders:
         if not folder.is_dir():
@@ -158,6 +189,7 @@ def read_sets(folders: Sequence[Path], readers: Sequence[SetReader] = READERS) -
             kinds = ", ".join(sorted(SUFFIXES))
             raise UsageError(f"{folder}: no pictures in or below this folder ({kinds})")
         names.append(free_name(resolved.name, names))
+        licences[names[-1]] = reader.licence
         table = reader.read(folder)
         table["set"], table["file"] = names[-1], [str(folder / path) for path in table["path"]]
         tables.append(table)
@@ -166,7 +198,7 @@ def read_sets(folders: Sequence[Path], readers: Sequence[SetReader] = READERS) -
     if not there.any():
         raise UsageError(f"{folders[0]}: none of the {len(there)} pictures that its table names is there")
     absent = everything.loc[~there, ["set", "path"]].reset_index(drop=True)
-    return Listing(everything.loc[there].reset_index(drop=True), absent)
+    return Listing(everything.loc[there].reset_index(drop=True), absent, licences)
 
 
 def free_name(name: str, taken: Sequence[str]) -> str:
