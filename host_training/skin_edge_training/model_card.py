@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from skin_edge import DISCLAIMER
 from skin_edge.model.manifest import Estimate, Manifest
 from skin_edge_training.config import ExperimentConfig
 from skin_edge_training.evaluate import Evaluation
+from skin_edge_training.formats import COLUMNS, MAX_LOGIT_CHANGE, FormatComparison
 from skin_edge_training.statistics import predictive_values
 
 INTENDED_USE = (
@@ -32,7 +35,7 @@ def model_card(
     evaluation: Evaluation,
     experiment: ExperimentConfig,
     table: pd.DataFrame,
-    quantization: dict[str, float],
+    quantization: FormatComparison,
 ) -> str:
     """Return the card as Markdown."""
     counts = evaluation.counts
@@ -47,7 +50,7 @@ def model_card(
             f"EfficientNet-Lite0's stem and first {experiment.student.blocks} blocks, a separable tail and a "
             "1x1 head, trained on the labels alone (no distillation). Input "
             f"{manifest.input.height} x {manifest.input.width} RGB, output the log-odds of malignant and "
-            f"{_map_note(experiment)}. 16-bit TFLite, {int(quantization['size_bytes']):,} bytes."
+            f"{_map_note(experiment)}. 16-bit TFLite, {quantization.size_bytes:,} bytes."
         ),
         "## Data",
         (
@@ -107,19 +110,16 @@ def model_card(
             f"{manifest.abstain_band.high:.3f} are `uncertain`."
         ),
         "## Quantization",
-        _markdown(
-            ("AUROC", "full precision", "16 bit", "difference"),
-            [
-                (
-                    part,
-                    f"{quantization[f'auroc_{part}_keras']:.4f}",
-                    f"{quantization[f'auroc_{part}_tflite']:.4f}",
-                    f"{abs(quantization[f'auroc_{part}_keras'] - quantization[f'auroc_{part}_tflite']):.5f}",
-                )
-                for part in ("validation", "test")
-            ],
+        _markdown(COLUMNS, quantization.cells()),
+        (
+            "TFLite logits are from the device's own runtime; their changes are against float32, over "
+            f"validation and test pictures. A 16-bit file that moves a logit by more than {MAX_LOGIT_CHANGE} "
+            f"is not packaged. int8 is full-integer, calibrated on {quantization.calibration_pictures} "
+            "training pictures, and not in this bundle. Calibration error and flips are on test, with the "
+            "temperature and the default threshold that each format got on validation. Bytes of float32 are "
+            "those of its weights. Times are medians of one thread on the machine that converted: compare "
+            "the ratio."
         ),
-        f"Largest change of a logit: {quantization['max_logit_change']:.4f}.",
         "## Limits",
         LIMITS.format(prevalence=table["malignant"].mean()),
         "## Licences",
@@ -140,6 +140,6 @@ def _cells(estimate: Estimate) -> tuple[str, str]:
     return f"{estimate.value:.3f}", f"{estimate.low:.3f}-{estimate.high:.3f}"
 
 
-def _markdown(header: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
-    lines = [header, tuple("---" for _ in header), *rows]
+def _markdown(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
+    lines: list[tuple[object, ...]] = [header, tuple("---" for _ in header), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)

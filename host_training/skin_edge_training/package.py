@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from skin_edge.model.verify import verify_bundle
 from skin_edge.preprocess.pipeline import Preprocessor
 from skin_edge_training.data.decoded import Uint8Array
 from skin_edge_training.evaluate import evaluate
+from skin_edge_training.formats import read_format_comparison
 from skin_edge_training.model_card import INTENDED_USE, model_card
 from skin_edge_training.models.efficientnet_lite import WEIGHTS_LICENCE
 from skin_edge_training.run import Run
@@ -39,7 +39,7 @@ def package(run: Run, out: Path) -> Path:
     config = run.config()
     predictions = pd.read_csv(run.require("predictions.csv", "quantize"))
     model = run.require("student.tflite", "quantize").read_bytes()
-    quantization = json.loads(run.require("quantization.json", "quantize").read_text(encoding="utf-8"))
+    quantization = read_format_comparison(run)
     evaluation = evaluate(predictions, config.decision, config.seed)
     size_px = config.preprocess.crop_resize.size_px
     made = run.provenance()

@@ -12,9 +12,11 @@ RUN/teacher_predictions.csv  its logits on validation and test
 RUN/checkpoint/         what an interrupted training resumes from
 RUN/history.csv         figures of every epoch
 RUN/student.keras       the trained student
-RUN/student.tflite      the same at 16 bit
-RUN/predictions.csv     logits on validation and test: Keras, and TFLite through skin_edge
-RUN/quantization.json   size and largest change of a logit
+RUN/student.tflite      the same at 16 bit, if its answers did not move: this is shipped
+RUN/student_int8.tflite the same in 8-bit integers, to be measured
+RUN/predictions.csv     logits on validation and test: Keras, and both TFLite files through skin_edge
+RUN/quantization.csv    size, AUROC, calibration, change of the logits and time of each format
+RUN/quantization.json   the same, with the figures of the shipped file on top
 RUN/bundle/             what goes to a device
 RUN/evidence/           figures, plots and report of the bundle on the held-out lesions
 RUN/control/            the run of the undistilled control arm, where the experiment has one
