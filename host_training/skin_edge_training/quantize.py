@@ -17,6 +17,7 @@ from skin_edge.errors import ModelError
 from skin_edge.model.bundle import MAX_MODEL_BYTES
 from skin_edge.model.runtime import Network
 from skin_edge.preprocess.pipeline import Preprocessor
+from skin_edge_training.backends import require_tensorflow
 from skin_edge_training.config import ExperimentConfig
 from skin_edge_training.data.batches import plain_inputs
 from skin_edge_training.data.decoded import Uint8Array
@@ -53,7 +54,9 @@ def quantize(config: ExperimentConfig, run: Run, decoded: Uint8Array) -> dict[st
 
     Raises:
         ModelError: the file is too large, or the logits moved.
+        UsageError: Keras runs on another backend than TensorFlow in this process.
     """
+    require_tensorflow()
     student = keras.models.load_model(run.require("student.keras", "student"), compile=False)
     model = to_tflite_fp16(student, config)
     if len(model) > MAX_MODEL_BYTES:

@@ -28,7 +28,7 @@ from skin_edge_training.models.teacher import (  # noqa: E402
     MIXED,
     build_teacher,
     choose_precision,
-    in_full_precision,
+    finished,
     load_teacher,
     set_trainable,
 )
@@ -101,7 +101,7 @@ def test_a_teacher_of_16_bit_layers_is_kept_with_32() -> None:
     assert mixed.output.dtype == "float32"
     mixed.compile(**compile_settings(TrainingConfig(), 1))
     assert isinstance(mixed.optimizer, keras.optimizers.LossScaleOptimizer)
-    plain = in_full_precision(mixed, small(), MIXED)
+    plain = finished(mixed, small(), MIXED)
     assert plain.get_layer("efficientnet_lite0").get_layer("stem_conv").compute_dtype == "float32"
     assert keras.config.dtype_policy().name == "float32"
     x = grey_levels(2, 32)
