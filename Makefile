@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench test-opencv clean distclean
+.PHONY: help demo test check format bench test-opencv test-backends clean distclean
 
 # The newest interpreter that fits and can make a venv; PYTHON=... overrides it.
 FITS := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
@@ -17,13 +17,17 @@ PYTHON ?= $(eval PYTHON := $(shell $(FIND_PYTHON)))$(PYTHON)
 VENV := .venv
 BIN := $(VENV)/bin
 DEV := .[dev,train]
+# As pyproject.toml names it; installed without its dependencies, of which `dev` has those that a ViT needs.
+KERAS_HUB := $(shell sed -n 's/^teacher = \["\(.*\)"\]$$/\1/p' pyproject.toml)
+# A CPU build is enough here: on x86_64 Linux, TORCH_INDEX=URL of PyTorch's CPU wheels saves gigabytes.
+TORCH := torch>=2.4,<3
 
 # pip names each package as it comes to it; the rest of its talk is left out, its errors are not.
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off -e '$(1)' \
 	| sed -un -e 's/^Collecting \([^ ]*\).*/    \1/p' -e 's/^ *\(Downloading .* MB)\).*/      \1/p' -e '/^Installing coll/s/:.*/ .../p'
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.light ## Install into .venv (no extras) and classify one drawn lesion
 	$(BIN)/skin-edge capture --source demo --once
@@ -47,6 +51,11 @@ bench: $(VENV)/.dev ## Measure stages, model, start-up and memory; BENCH_ARGS=..
 test-opencv: $(VENV)/.dev ## Compare the preprocessing under OpenCV 4.x and 5.x
 	$(BIN)/python tests/opencv_agreement/run.py
 
+test-backends: $(VENV)/.dev ## Install PyTorch too, and train on TensorFlow, JAX and PyTorch; TORCH_INDEX=... names its wheels
+	$(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off '$(TORCH)' \
+		$(if $(TORCH_INDEX),--index-url '$(TORCH_INDEX)')
+	$(BIN)/python -m pytest tests/host_training/test_backends.py $(PYTEST_ARGS)
+
 clean: ## Remove caches and build outputs; .venv, runs/ and cache/ stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find device host_training deploy tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -69,6 +78,7 @@ $(VENV)/.light: pyproject.toml | $(VENV)/.made
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.made
-	@echo "Installing skin-edge with its training and test tools into $(VENV) (about 600 MB to download, minutes)"
+	@echo "Installing skin-edge with its training and test tools into $(VENV) (about 700 MB to download, minutes)"
 	@$(call INSTALL,$(DEV))
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --quiet --no-deps "$(KERAS_HUB)"
 	@touch $@ $(VENV)/.light

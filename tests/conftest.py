@@ -17,6 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # commands under test would not hear Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Export needs TensorFlow, whatever the caller trains on; test_backends.py starts the other backends itself.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

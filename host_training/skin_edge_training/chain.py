@@ -9,6 +9,7 @@ import msgspec
 
 from skin_edge.strict import dump_yaml
 from skin_edge_training.audit.search import Progress
+from skin_edge_training.backends import under_tensorflow
 from skin_edge_training.compare import compare_distillation
 from skin_edge_training.config import ExperimentConfig
 from skin_edge_training.distill import teacher_run
@@ -85,7 +86,12 @@ def _fit(config: ExperimentConfig, run: Run, cache: Path, allow_leak: bool, verb
             config, run, load_decoded(run, cache), cache=cache, allow_leak=allow_leak, verbose=verbose
         )
     if not _done(run, "student.tflite", "quantize"):
-        quantize(config, run, load_decoded(run, cache))
+        under_tensorflow(quantize_run, run, cache)
+
+
+def quantize_run(run: Run, cache: Path) -> None:
+    """Quantize the student of `run`: what `under_tensorflow` can call in another process."""
+    quantize(run.config(), run, load_decoded(run, cache))
 
 
 def _done(run: Run, name: str, step: str) -> bool:

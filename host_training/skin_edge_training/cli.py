@@ -15,6 +15,7 @@ import typer
 from skin_edge.cli import console
 from skin_edge.cli.options import JsonOption
 from skin_edge_training.audit.command import audit
+from skin_edge_training.backends import check_backend, choose_tensorflow
 from skin_edge_training.evidence.command import evaluate
 from skin_edge_training.options import (
     DEFAULT_CACHE,
@@ -120,6 +121,7 @@ def student(
     as_json: JsonOption = False,
 ) -> None:
     """Train the student; run it again to go on after an interruption."""
+    check_backend()
     from skin_edge_training.prepare import load_decoded
     from skin_edge_training.run import Run
     from skin_edge_training.train import train_student
@@ -146,6 +148,7 @@ def quantize(
     run: RunOption = DEFAULT_RUN, cache: CacheOption = DEFAULT_CACHE, as_json: JsonOption = False
 ) -> None:
     """Convert the student to 16-bit TFLite, stop if its answers moved, and measure 8 bit beside it."""
+    choose_tensorflow()
     from skin_edge_training.formats import COLUMNS
     from skin_edge_training.prepare import load_decoded
     from skin_edge_training.quantize import quantize as convert

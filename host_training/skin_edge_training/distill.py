@@ -27,7 +27,7 @@ from skin_edge.preprocess.pipeline import Preprocessor
 from skin_edge.preprocess.spec import PreprocessSpec
 from skin_edge_training.config import DistillationConfig, ExperimentConfig, load_experiment
 from skin_edge_training.data.batches import TrainingBatches
-from skin_edge_training.fitting import EVALUATION_BATCH, Material, compile_settings, fit
+from skin_edge_training.fitting import Material, compile_settings, fit, predict_logits
 from skin_edge_training.models.teacher import load_teacher
 from skin_edge_training.run import Run
 from skin_edge_training.train_teacher import teacher_preprocess
@@ -101,8 +101,7 @@ class Teacher:
         """(n,) float32: what it says of a part's pictures as they are."""
         target = self.cache / f"{part}.npy"
         if not target.exists():
-            inputs = self.material.inputs(part)
-            _keep(target, self.model.predict(inputs, batch_size=EVALUATION_BATCH, verbose=0)[:, 0])
+            _keep(target, predict_logits(self.model, self.material.inputs(part)))
         return np.asarray(np.load(target), np.float32)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from skin_edge.preprocess.pipeline import Preprocessor
 from skin_edge_training.config import ExperimentConfig, TrainingConfig
 from skin_edge_training.data.batches import TrainingBatches, plain_inputs
 from skin_edge_training.data.decoded import Uint8Array
+from skin_edge_training.devices import sharing
+
+logger = logging.getLogger(__name__)
 
 EVALUATION_BATCH = 128
 
@@ -84,7 +88,8 @@ def compile_settings(config: TrainingConfig, steps_per_epoch: int) -> dict[str, 
         "optimizer": optimizer(config, steps_per_epoch),
         "loss": keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
         "metrics": [keras.metrics.AUC(from_logits=True, name="auroc")],
-        "jit_compile": False,
+        # Without it Keras on JAX takes the step operation by operation.
+        "jit_compile": keras.backend.backend() == "jax",
     }
 
 
@@ -115,20 +120,26 @@ def fit(
     Args:
         model: compiled; its weights are those of the last finished epoch where `checkpoint` holds one.
         batches: training batches, told of each epoch before it begins.
-        validation: inputs and (n, 1) labels.
+        validation: inputs (an array, or arrays by name) and (n, 1) labels. Where devices share batches, up to
+            devices - 1 pictures at its end are left out of the figures of an epoch.
         epochs: epoch numbers as in the csv and as the random views are seeded with.
         checkpoint: folder to resume from; two generations, since a kill can fall into the writing of one.
         history: csv that a line is added to after each epoch.
         verbose: as in `keras.Model.fit`.
         before: callbacks that come first.
     """
+    devices = sharing()
+    inputs, labels = validation
+    count = len(labels) - len(labels) % devices
+    if count < len(labels):
+        logger.info("figures of an epoch: %d of %d validation pictures", count, len(labels))
     model.fit(
         batches,
         epochs=epochs.stop,
         initial_epoch=epochs.start,
         shuffle=False,  # the batches are shuffled, by the run's seed; Keras would order them by a global one
-        validation_data=validation,
-        validation_batch_size=EVALUATION_BATCH,
+        validation_data=(keras.tree.map_structure(lambda array: array[:count], inputs), labels[:count]),
+        validation_batch_size=_shared(EVALUATION_BATCH, devices),
         verbose=verbose,
         callbacks=[
             SetEpoch(batches),
@@ -139,3 +150,17 @@ def fit(
             keras.callbacks.CSVLogger(str(history), append=True),
         ],
     )
+
+
+def predict_logits(model: keras.Model, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(n,) float32: what a network with one logit says of (n, S, S, 3) inputs, on any number of devices."""
+    devices = sharing()
+    missing = -len(inputs) % devices
+    padded = np.concatenate([inputs, inputs[:1].repeat(missing, axis=0)]) if missing else inputs
+    logits = model.predict(padded, batch_size=_shared(EVALUATION_BATCH, devices), verbose=0)
+    return np.asarray(logits[: len(inputs), 0], np.float32)
+
+
+def _shared(batch_size: int, devices: int) -> int:
+    """The largest batch up to `batch_size` that `devices` can share, at least one picture each."""
+    return max(devices, batch_size - batch_size % devices)

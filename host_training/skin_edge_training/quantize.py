@@ -20,6 +20,7 @@ from skin_edge.errors import ModelError
 from skin_edge.model.bundle import MAX_MODEL_BYTES
 from skin_edge.model.runtime import Network
 from skin_edge.preprocess.pipeline import Preprocessor
+from skin_edge_training.backends import require_tensorflow
 from skin_edge_training.config import ExperimentConfig
 from skin_edge_training.convert import calibration_inputs, to_tflite_fp16, to_tflite_int8
 from skin_edge_training.data.batches import plain_inputs
@@ -47,8 +48,9 @@ def quantize(config: ExperimentConfig, run: Run, decoded: Uint8Array) -> FormatC
 
     Raises:
         ModelError: the 16-bit file is too large, or its logits moved.
-        UsageError: an earlier step has not run.
+        UsageError: an earlier step has not run, or Keras runs on another backend than TensorFlow here.
     """
+    require_tensorflow()
     student = keras.models.load_model(run.require("student.keras", "student"), compile=False)
     table = run.table()
     # An older file must not stay beside the figures of a newer student that the gate refuses.
@@ -60,7 +62,7 @@ def quantize(config: ExperimentConfig, run: Run, decoded: Uint8Array) -> FormatC
     models: dict[Format, bytes] = {"fp16": shipped, "int8": to_tflite_int8(student, config, calibration)}
     _write(run.path("student_int8.tflite"), models["int8"])
 
-    rows = np.flatnonzero(table["part"] != "train")
+    rows = np.flatnonzero(table["part"].isin(("validation", "test")))
     inputs = plain_inputs(decoded, rows, Preprocessor(config.preprocess))
     networks = {name: Network(model, inputs.shape[1:]) for name, model in models.items()}
     predictions = table.loc[rows, ["image_id", "group", "part", "malignant"]].reset_index(drop=True)

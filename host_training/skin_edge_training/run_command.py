@@ -9,6 +9,7 @@ import typer
 
 from skin_edge.cli import console
 from skin_edge.cli.options import JsonOption
+from skin_edge_training.backends import check_backend
 from skin_edge_training.options import DEFAULT_CACHE, AllowLeakOption, CacheOption, showing
 
 
@@ -31,6 +32,7 @@ def run(
     interruption run the same command. RUN/evidence/report.html is what came of it, RUN/bundle what goes to
     a device.
     """
+    check_backend()
     from skin_edge_training.chain import run_chain
     from skin_edge_training.config import find_config
     from skin_edge_training.evidence.plots import text

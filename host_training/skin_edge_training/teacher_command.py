@@ -9,6 +9,7 @@ import typer
 
 from skin_edge.cli import console
 from skin_edge.cli.options import JsonOption
+from skin_edge_training.backends import check_backend
 from skin_edge_training.options import DEFAULT_CACHE, AllowLeakOption, CacheOption
 
 DEFAULT_TEACHER_RUN = Path("runs/teacher")
@@ -27,6 +28,7 @@ def teacher(
     The run is made by 'skin-edge train data --config FILE --run DIR' with an experiment that has a section
     'teacher', as configs/teacher_lite.yaml does.
     """
+    check_backend()
     from sklearn.metrics import roc_auc_score
 
     from skin_edge_training.prepare import load_decoded

@@ -10,6 +10,7 @@ import keras
 from skin_edge.preprocess.pipeline import Preprocessor
 from skin_edge_training.config import ExperimentConfig
 from skin_edge_training.data.decoded import Uint8Array
+from skin_edge_training.devices import all_devices
 from skin_edge_training.distill import fit_distilled
 from skin_edge_training.fitting import Material, compile_settings, fit
 from skin_edge_training.models.efficientnet_lite import freeze_front
@@ -43,11 +44,20 @@ def train_student(
         verbose: as in `keras.Model.fit`.
 
     Raises:
-        UsageError: the split leaks, the teacher is missing, or it has learnt from lesions that this run
-            measures on.
+        UsageError: the split leaks, the teacher is missing, it has learnt from lesions that this run
+            measures on, or a batch cannot be shared equally by the GPUs of this machine.
         ModelError: the teacher cannot be read.
     """
     run.refuse_leak(allow_leak)
+    with all_devices(config.training.batch_size):
+        student = _fitted(config, run, decoded, cache or run.path("teacher_logits"), verbose)
+        save_model(student, run.path("student.keras"), run.provenance())
+    return student
+
+
+def _fitted(
+    config: ExperimentConfig, run: Run, decoded: Uint8Array, cache: Path, verbose: int | str
+) -> keras.Model:
     keras.utils.set_random_seed(config.seed)
     student = build_student(config.student, config.preprocess.crop_resize.size_px)
     if config.training.frozen_blocks is not None:
@@ -70,6 +80,5 @@ def train_student(
             verbose=verbose,
         )
     else:
-        fit_distilled(model, config, run, material, cache or run.path("teacher_logits"), verbose=verbose)
-    save_model(student, run.path("student.keras"), run.provenance())
+        fit_distilled(model, config, run, material, cache, verbose=verbose)
     return student

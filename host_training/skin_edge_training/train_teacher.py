@@ -12,13 +12,14 @@ import pandas as pd
 from skin_edge.errors import UsageError
 from skin_edge.preprocess.pipeline import Preprocessor
 from skin_edge.preprocess.spec import Normalisation, PreprocessSpec
-from skin_edge_training.config import ExperimentConfig
+from skin_edge_training.config import ExperimentConfig, TeacherConfig
 from skin_edge_training.data.decoded import Uint8Array
-from skin_edge_training.fitting import EVALUATION_BATCH, Material, compile_settings, fit
+from skin_edge_training.devices import all_devices
+from skin_edge_training.fitting import Material, compile_settings, fit, predict_logits
 from skin_edge_training.models.teacher import (
     build_teacher,
     choose_precision,
-    in_full_precision,
+    finished,
     set_trainable,
 )
 from skin_edge_training.provenance import save_model
@@ -57,18 +58,32 @@ def train_teacher(
         verbose: as in `keras.Model.fit`.
 
     Raises:
-        UsageError: the experiment describes no teacher, or the split leaks.
+        UsageError: the experiment describes no teacher, the split leaks, or a batch cannot be shared equally
+            by the GPUs of this machine.
         ModelError: weights of a backbone are missing.
     """
     if config.teacher is None:
         raise UsageError(f"{run.path('config.yaml')} describes no teacher: add a section 'teacher'")
     run.refuse_leak(allow_leak)
     table, plan = run.table(), config.teacher
+    with all_devices(plan.training.batch_size):
+        material = Material.of(
+            table, decoded, Preprocessor(teacher_preprocess(config.preprocess, plan.size_px))
+        )
+        teacher = _fitted(config, plan, run, material, verbose)
+        _predict(teacher, table, material).to_csv(
+            run.path("teacher_predictions.csv"), index=False, float_format="%.7g"
+        )
+        save_model(teacher, run.path("teacher.keras"), run.provenance())
+    return teacher
+
+
+def _fitted(
+    config: ExperimentConfig, plan: TeacherConfig, run: Run, material: Material, verbose: int | str
+) -> keras.Model:
     keras.utils.set_random_seed(config.seed)
     precision = choose_precision(plan.mixed_precision)
     teacher = build_teacher(plan, precision=precision)
-    spec = teacher_preprocess(config.preprocess, plan.size_px)
-    material = Material.of(table, decoded, Preprocessor(spec))
     batches = material.training_batches(config, plan.training.batch_size)
     validation = (material.inputs("validation"), material.labels_of("validation"))
     total = plan.head_epochs + plan.training.epochs
@@ -94,12 +109,7 @@ def train_teacher(
             history=run.path("teacher_history.csv"),
             verbose=verbose,
         )
-    teacher = in_full_precision(teacher, plan, precision)
-    _predict(teacher, table, material).to_csv(
-        run.path("teacher_predictions.csv"), index=False, float_format="%.7g"
-    )
-    save_model(teacher, run.path("teacher.keras"), run.provenance())
-    return teacher
+    return finished(teacher, plan, precision)
 
 
 def read_predictions(run: Run, part: str) -> pd.DataFrame:
@@ -120,6 +130,6 @@ def _predict(teacher: keras.Model, table: pd.DataFrame, material: Material) -> p
     parts = []
     for part in ("validation", "test"):
         columns = ["image_id", "group", "part", "malignant"]
-        logits = teacher.predict(material.inputs(part), batch_size=EVALUATION_BATCH, verbose=0)
-        parts.append(table.loc[material.rows[part], columns].assign(logit_teacher=logits[:, 0]))
+        logits = predict_logits(teacher, material.inputs(part))
+        parts.append(table.loc[material.rows[part], columns].assign(logit_teacher=logits))
     return pd.concat(parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from keras import layers
 
 from skin_edge.errors import ModelError
 from skin_edge_training.config import TeacherConfig
+from skin_edge_training.devices import accelerators
 from skin_edge_training.models.backbones import RANDOM, build_backbone, keras_hub
 from skin_edge_training.models.efficientnet_lite import freeze_front
 
@@ -54,19 +54,17 @@ def set_trainable(teacher: keras.Model, *, backbones: bool, frozen_blocks: int |
 
 def choose_precision(wish: str) -> str:
     """Dtype policy for "auto", "always" or "never": 16 bit pays on a GPU and costs on a CPU."""
-    return MIXED if wish == "always" or (wish == "auto" and _has_gpu()) else FULL
+    return MIXED if wish == "always" or (wish == "auto" and accelerators()) else FULL
 
 
-def _has_gpu() -> bool:
-    if keras.backend.backend() == "torch":  # Keras' distribution API does not cover it
-        return bool(importlib.import_module("torch").cuda.is_available())
-    return bool(keras.distribution.list_devices("gpu"))
+def finished(teacher: keras.Model, config: TeacherConfig, precision: str) -> keras.Model:
+    """Return a trained teacher as it is kept: 32-bit layers, which any machine runs at its usual speed.
 
-
-def in_full_precision(teacher: keras.Model, config: TeacherConfig, precision: str) -> keras.Model:
-    """Return the teacher as a network of 32-bit layers, which any machine runs at its usual speed."""
+    It has no optimizer, which Keras would write into a .keras whatever it is told, at twice the size of the
+    weights.
+    """
     if precision == FULL:
-        return teacher
+        return keras.Model(teacher.input, teacher.output, name=teacher.name)
     plain = build_teacher(msgspec.structs.replace(config, weights=RANDOM))
     plain.set_weights(teacher.get_weights())
     return plain
