@@ -96,6 +96,8 @@ class TeacherConfig(Strict, frozen=True):
     #: "imagenet", "random", or a path: a file, or a folder of files under their published names.
     weights: Annotated[str, Meta(min_length=1)] = "imagenet"
     size_px: Annotated[int, Meta(ge=32, le=512)] = 160
+    #: Stages kept of each EfficientNet-Lite, of seven; None keeps all. On few pictures the last ones overfit.
+    stages: Annotated[int, Meta(ge=1, le=7)] | None = None
     #: Widths of dense layers between the joined features and the logit.
     head_units: tuple[Annotated[int, Meta(ge=8, le=4096)], ...] = ()
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.3
@@ -204,5 +206,7 @@ def _check_teacher(path: Path, teacher: TeacherConfig) -> None:
     others = [name for name in teacher.backbones if not name.startswith("efficientnet_lite")]
     if others and teacher.training.frozen_blocks is not None:
         raise ConfigError(f"{path}: teacher.training.frozen_blocks: {others[0]} has no such blocks")
+    if others and teacher.stages is not None:
+        raise ConfigError(f"{path}: teacher.stages: {others[0]} has no such stages")
     if "vit_base" in teacher.backbones and teacher.size_px % VIT_PATCH_PX:
         raise ConfigError(f"{path}: teacher.size_px: vit_base needs a multiple of {VIT_PATCH_PX}")

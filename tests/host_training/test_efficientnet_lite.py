@@ -57,9 +57,9 @@ def test_the_whole_network_answers_as_the_published_one_does_under_pytorch(lite:
 
 @pytest.mark.parametrize(("lite", "blocks"), [(LITE0, 16), (LITE1, 21), (LITE2, 21)])
 def test_depth_adds_blocks_to_the_stages_between_the_first_and_the_last(lite: Lite, blocks: int) -> None:
-    assert len(lite.blocks) == blocks
-    assert lite.blocks[0] == (1, 16, 3, 1)
-    assert [stride for *_, stride in lite.blocks].count(2) == 4
+    assert len(lite.blocks_of()) == blocks
+    assert lite.blocks_of()[0] == (1, 16, 3, 1)
+    assert [stride for *_, stride in lite.blocks_of()].count(2) == 4
 
 
 def test_weights_of_another_member_of_the_family_are_refused() -> None:

@@ -23,7 +23,7 @@ from keras import layers
 
 from skin_edge.errors import ModelError
 from skin_edge_training.config import VIT_PATCH_PX
-from skin_edge_training.models.efficientnet_lite import LITE0, LITE1, LITE2, Lite, build_features
+from skin_edge_training.models.efficientnet_lite import LITE0, LITE1, LITE2, STAGES, Lite, build_features
 
 RANDOM, IMAGENET = "random", "imagenet"
 #: A hub that does not answer within this time is taken for unreachable.
@@ -39,16 +39,17 @@ class Backbone:
         features: width F of the pooled features.
         scaling: how grey levels x are scaled inside the network.
         published: file or folder name of the published ImageNet weights, looked for in a local folder.
-        build: from side in pixels and weights (None, "imagenet", or an existing path) to the model.
+        build: from side in pixels, weights (None, "imagenet", or an existing path) and, of EfficientNet-Lite,
+            stages to the model.
     """
 
     features: int
     scaling: str
     published: str
-    build: Callable[[int, Path | str | None], keras.Model]
+    build: Callable[..., keras.Model]
 
 
-def build_backbone(name: str, size_px: int, weights: str) -> keras.Model:
+def build_backbone(name: str, size_px: int, weights: str, stages: int | None = None) -> keras.Model:
     """Return a model named `name` from (B, S, S, 3) RGB grey levels 0 to 255 to (B, F) pooled features.
 
     Args:
@@ -56,6 +57,7 @@ def build_backbone(name: str, size_px: int, weights: str) -> keras.Model:
         size_px: side S of the square input in pixels.
         weights: "random", "imagenet", or a path: a file of weights (for ViT a KerasHub preset folder), or a
             folder that holds it under its published name.
+        stages: of EfficientNet-Lite, how many of its stages are kept; None for all.
 
     Raises:
         ModelError: the weights are missing, unreachable or of another network; the message says what to do.
@@ -63,7 +65,7 @@ def build_backbone(name: str, size_px: int, weights: str) -> keras.Model:
     backbone = BACKBONES[name]
     source = weights if weights == IMAGENET else None if weights == RANDOM else _local(name, Path(weights))
     try:
-        model = backbone.build(size_px, source)
+        model = backbone.build(size_px, source, **({} if stages is None else {"stages": stages}))
     except ModelError:
         raise
     except Exception as error:
@@ -113,9 +115,11 @@ def _loading() -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def _lite(lite: Lite, size_px: int, weights: Path | str | None) -> keras.Model:
+def _lite(
+    lite: Lite, size_px: int, weights: Path | str | None, stages: int = len(STAGES)
+) -> keras.Model:
     path = lite.weights_path() if weights == IMAGENET else weights
-    return build_features(lite, size_px, None if path is None else Path(path))
+    return build_features(lite, size_px, None if path is None else Path(path), stages)
 
 
 def _resnet152v2(size_px: int, weights: Path | str | None) -> keras.Model:

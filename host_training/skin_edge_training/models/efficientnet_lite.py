@@ -54,11 +54,10 @@ class Lite:
     depth: float
     size_px: int
 
-    @property
-    def blocks(self) -> tuple[Block, ...]:
-        """The inverted-residual blocks from the stem to the head."""
+    def blocks_of(self, stages: int = len(STAGES)) -> tuple[Block, ...]:
+        """The inverted-residual blocks of the first `stages` stages behind the stem."""
         blocks: list[Block] = []
-        for index, (expansion, channels, kernel, stride, repeats) in enumerate(STAGES):
+        for index, (expansion, channels, kernel, stride, repeats) in enumerate(STAGES[:stages]):
             scaled = 0 < index < len(STAGES) - 1
             count = math.ceil(repeats * self.depth) if scaled else repeats
             wide = _round_channels(channels * self.width)
@@ -91,7 +90,7 @@ def _round_channels(channels: float) -> int:
 LITE0 = Lite(0, width=1.0, depth=1.0, size_px=224)
 LITE1 = Lite(1, width=1.0, depth=1.1, size_px=240)
 LITE2 = Lite(2, width=1.1, depth=1.1, size_px=260)
-LITE0_BLOCKS = LITE0.blocks
+LITE0_BLOCKS = LITE0.blocks_of()
 
 
 def batch_norm(x: Any, name: str, *, activation: bool = True) -> Any:
@@ -120,20 +119,23 @@ def inverted_residual(x: Any, number: int, blocks: tuple[Block, ...] = LITE0_BLO
     return layers.Add(name=f"{name}_add")([x, entry]) if stride == 1 and width == channels else x
 
 
-def build_features(lite: Lite, size_px: int, weights: Path | None) -> keras.Model:
+def build_features(
+    lite: Lite, size_px: int, weights: Path | None, stages: int = len(STAGES)
+) -> keras.Model:
     """Return a model from (B, S, S, 3) RGB grey levels 0 to 255 to (B, 1280) average-pooled features.
 
     Args:
         lite: the member of the family.
         size_px: side S of the square input in pixels.
         weights: a published PyTorch checkpoint, None for random weights.
+        stages: how many of the seven stages are kept. Behind fewer, the last 1x1 convolution starts anew.
 
     Raises:
         ModelError: the weights cannot be read or are not of this network.
     """
     inputs = keras.Input((size_px, size_px, 3), name="image")
     x = stem(layers.Rescaling(1 / 128.0, -127 / 128.0, name="scaling")(inputs))
-    blocks = lite.blocks
+    blocks = lite.blocks_of(stages)
     for number in range(len(blocks)):
         x = inverted_residual(x, number, blocks)
     x = layers.Conv2D(HEAD_CHANNELS, 1, use_bias=False, name="head_conv")(x)
@@ -143,8 +145,9 @@ def build_features(lite: Lite, size_px: int, weights: Path | None) -> keras.Mode
         state = read_state_dict(weights)
         try:
             _load_front(model, state, blocks)
-            _set_conv(model, "head_conv", state["_conv_head.weight"])
-            _set_norm(model, "head_bn", state, "_bn1")
+            if stages == len(STAGES):
+                _set_conv(model, "head_conv", state["_conv_head.weight"])
+                _set_norm(model, "head_bn", state, "_bn1")
         except (KeyError, ValueError):
             raise ModelError(f"{weights.name}: these are not the weights of {model.name}") from None
     return model
