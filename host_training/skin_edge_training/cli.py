@@ -14,6 +14,7 @@ import typer
 
 from skin_edge.cli import console
 from skin_edge.cli.options import JsonOption
+from skin_edge_training.ablation.command import ablate
 from skin_edge_training.audit.command import audit
 from skin_edge_training.backends import check_backend, choose_tensorflow
 from skin_edge_training.evidence.command import evaluate
@@ -38,6 +39,8 @@ The same step by step:
   skin-edge train quantize    to 16 bit, checked against full precision
   skin-edge train package     bundle, model card, golden vectors
   skin-edge train evaluate    any bundle on any labelled pictures: figures and report
+Which choices pay (docs/ablation.md):
+  skin-edge train ablate ablation.yaml --out runs/ablation
 Before all that, what is in a download (docs/audit.md):
   skin-edge train data audit DIR... --out OUT
 """
@@ -182,4 +185,5 @@ def package(
 
 
 app.command()(evaluate)
+app.command()(ablate)
 app.command(name="run")(run_command)

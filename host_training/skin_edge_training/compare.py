@@ -87,7 +87,7 @@ def _compare(students: pd.DataFrame, control: Vector | None, teacher: Vector | N
         return {name: float(metric(labels, scores, once)) for name, metric in METRICS.items()}
 
     def less(others: Vector) -> dict[str, Difference]:
-        return {n: paired_difference(m, labels, logits, others, draws) for n, m in METRICS.items()}
+        return {n: paired_difference(m, labels, [(logits, others)], draws) for n, m in METRICS.items()}
 
     return Comparison(
         student=figures(logits),
