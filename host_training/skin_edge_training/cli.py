@@ -173,15 +173,17 @@ def package(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Choose thresholds on validation, measure on held-out lesions, write the bundle and its card."""
+    """Choose thresholds on validation, measure on held-out lesions, write bundle, card and report."""
     from skin_edge_training.package import package as pack
     from skin_edge_training.run import Run
 
-    bundle = pack(Run(run), out or run / "bundle")
+    bundle = out or run / "bundle"
+    pack(Run(run), bundle)
     if as_json:
         console.emit_json({"bundle": str(bundle)})
     else:
-        console.emit(f"{bundle}: verified; the figures are in {bundle / 'MODEL_CARD.md'}")
+        report = run / "evidence" / "report.html"
+        console.emit(f"{bundle}: verified; the figures are in {bundle / 'MODEL_CARD.md'} and {report}")
 
 
 app.command()(evaluate)

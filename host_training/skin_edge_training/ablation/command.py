@@ -33,8 +33,8 @@ def ablate(
 ) -> None:
     """Train a base experiment and arms that change one thing each; compare them on validation lesions.
 
-    OUT gets ablation.csv, ablation.md and ablation.png; a training that is done is not done again. Where Ray is
-    installed (pip install 'skin-edge[ray]') the trainings run on its cluster (RAY_ADDRESS), else in
+    OUT gets ablation.csv, ablation.md and ablation.png; a training that is done is not done again. Where Ray
+    is installed (pip install 'skin-edge[ray]') the trainings run on its cluster (RAY_ADDRESS), else in
     processes here.
     """
     from skin_edge.durable import PUBLIC_MODE, replacing

@@ -43,9 +43,9 @@ def ablation_table(jobs: Sequence[Job], seed: int) -> pd.DataFrame:
     """Return one row an arm, columns `COLUMNS`, the base first.
 
     `auroc`, `specificity_at_90` (best threshold) and `ece` (temperature fitted on the same pictures) are
-    means over seeds, `spread` is the range of AUROC between seeds. `difference` is the mean over the arm's seeds of
-    its AUROC less the base's, `low` to `high` its 95 % interval. `cost_ratio` is preprocessing and invoke
-    against the base.
+    means over seeds, `spread` is the range of AUROC between seeds. `difference` is the mean over the arm's
+    seeds of its AUROC less the base's, `low` to `high` its 95 % interval. `cost_ratio` is preprocessing and
+    invoke against the base.
 
     Args:
         jobs: all done.
