@@ -49,7 +49,7 @@ def drawn_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def experiment(folder: Path, epochs: int) -> ExperimentConfig:
     return ExperimentConfig(
-        data=DataConfig(directory=str(folder)),
+        data=DataConfig(sets=(str(folder),)),
         student=StudentConfig(blocks=2, tail_channels=(16,), initial_weights="imagenet", dropout=0.0),
         training=TrainingConfig(epochs=epochs, batch_size=16, learning_rate=0.01),
         bundle=BundleConfig(name="drawn", version="0.0.1"),
@@ -78,10 +78,13 @@ def test_from_pictures_to_a_bundle_that_the_device_takes(
     assert report["size_bytes"] <= 469_770
     assert report["max_logit_change"] < 0.2
     assert abs(report["auroc_test_keras"] - report["auroc_test_tflite"]) <= 0.002
+    assert [figures["format"] for figures in report["formats"]] == ["float32", "fp16", "int8"]
 
     packed = run_cli("train", "package", *where, "--json", timeout=120)
     assert packed.returncode == 0, packed.stderr
     bundle = json.loads(packed.stdout)["bundle"]
+    assert "| int8, measured only |" in Path(bundle, "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert Path(bundle, "model.tflite").read_bytes() == (tmp_path / "run" / "student.tflite").read_bytes()
 
     verified = run_cli("model", "verify", bundle, "--json")
     assert verified.returncode == 0, verified.stderr
