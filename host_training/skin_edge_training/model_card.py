@@ -79,8 +79,8 @@ def model_card(
         "## Data",
         (
             f"{', '.join(manifest.training.data)}; labels that count as malignant: "
-            f"{', '.join(experiment.data.malignant)} (of HAM10000: mel, bcc, akiec). {_split(experiment)}, seed "
-            f"{manifest.training.seed}, sha256 of the split file `{manifest.training.split_sha256}`."
+            f"{', '.join(experiment.data.malignant)} (of HAM10000: mel, bcc, akiec). {_split(experiment)}, "
+            f"seed {manifest.training.seed}, sha256 of the split file `{manifest.training.split_sha256}`."
         ),
         _markdown(
             ("part", "pictures", "lesions", "malignant pictures"),
@@ -187,8 +187,8 @@ def _evidence(evidence: Evidence) -> list[str]:
             ],
         ),
         (
-            "AUROC of a kind with one class is against all pictures of the other class. Of the test pictures the "
-            f"quality gate would refuse {evidence.quality_gate.refused}; they are in all figures."
+            "AUROC of a kind with one class is against all pictures of the other class. Of the test pictures "
+            f"the quality gate would refuse {evidence.quality_gate.refused}; they are in all figures."
         ),
     ]
 
@@ -202,8 +202,8 @@ def _taught(experiment: ExperimentConfig) -> str:
     if distillation is None:
         return "trained on the labels alone"
     return (
-        f"trained on the labels and on what a larger network said of the same views (alpha {distillation.alpha:g}, "
-        f"temperature {distillation.temperature:g})"
+        "trained on the labels and on what a larger network said of the same views "
+        f"(alpha {distillation.alpha:g}, temperature {distillation.temperature:g})"
     )
 
 

@@ -284,7 +284,8 @@ def fit_temperature(logits: Vector, labels: Vector) -> float:
 def threshold_for_sensitivity(labels: Vector, scores: Vector, sensitivity: float) -> float:
     """Return the highest threshold whose sensitivity is at least `sensitivity`."""
     _, true_positive_rate, thresholds = roc_curve(labels, scores, drop_intermediate=False)
-    return float(thresholds[np.argmax(true_positive_rate >= sensitivity)])
+    # Probabilities of a set that is told apart without a doubt round to 0 and 1, which no threshold may be.
+    return float(np.clip(thresholds[np.argmax(true_positive_rate >= sensitivity)], 1e-6, 1 - 1e-6))
 
 
 def abstain_band(scores: Vector, threshold: float, coverage: float) -> tuple[float, float]:
