@@ -1,4 +1,4 @@
-"""The whole chain on drawn lesions, through the command line: data, student, quantize, package, classify."""
+"""Each step on drawn lesions, through the command line: data, student, quantize, package, classify."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import pytest
 
-from skin_edge.camera.drawing import draw
 from skin_edge.strict import dump_yaml
 from skin_edge_training.config import (
     BundleConfig,
@@ -24,27 +22,7 @@ from skin_edge_training.config import (
 
 pytest.importorskip("tensorflow", reason="the extra 'train' is not installed")
 
-PICTURES = 240
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="module")
-def drawn_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like HAM10000's: two pictures a lesion, the irregular ones called melanoma."""
-    folder = tmp_path_factory.mktemp("set")
-    (folder / "images").mkdir()
-    with (folder / "HAM10000_metadata.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization", "dataset"])
-        for number in range(PICTURES):
-            drawing = draw(1, number)
-            small = cv2.resize(drawing.pixels, (200, 150), interpolation=cv2.INTER_AREA)
-            image = f"ISIC_{number:07d}"
-            cv2.imwrite(str(folder / "images" / f"{image}.jpg"), cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
-            diagnosis = "mel" if drawing.irregular else "nv"
-            lesion = f"HAM_{number // 4:05d}_{diagnosis}"
-            writer.writerow([lesion, image, diagnosis, "histo", 50, "female", "back", "drawn"])
-    return folder
 
 
 def experiment(folder: Path, epochs: int) -> ExperimentConfig:
@@ -66,7 +44,7 @@ def test_from_pictures_to_a_bundle_that_the_device_takes(
     prepared = run_cli("train", "data", "--config", str(config), *where, "--json")
     assert prepared.returncode == 0, prepared.stderr
     parts = json.loads(prepared.stdout)["parts"]
-    assert sum(part["pictures"] for part in parts.values()) == PICTURES
+    assert sum(part["pictures"] for part in parts.values()) == len(list((drawn_set / "images").iterdir()))
     assert all(0 < part["malignant"] < part["pictures"] for part in parts.values())
 
     trained = run_cli("train", "student", *where, "--json", timeout=240)
