@@ -1,4 +1,4 @@
-"""A set of drawn lesions, laid out as HAM10000 is: two pictures of each, the irregular ones called melanoma."""
+"""A set of drawn lesions, laid out as HAM10000 is; the irregular ones are called melanoma."""
 
 from __future__ import annotations
 

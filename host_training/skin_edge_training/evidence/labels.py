@@ -82,7 +82,7 @@ def labelled_folder(labels_path: Path, directory: Path) -> LabelledSet:
 
 
 def labelled_by_layout(directory: Path) -> LabelledSet:
-    """Return the pictures of a folder whose layout tells their labels, as one folder a class or HAM10000 does.
+    """Return the pictures of a folder whose layout tells their labels: one folder a class, or HAM10000's.
 
     Raises:
         UsageError: no such folder, a label is neither benign nor malignant, or there is one class only.
