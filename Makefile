@@ -16,7 +16,7 @@ PYTHON ?= $(eval PYTHON := $(shell $(FIND_PYTHON)))$(PYTHON)
 
 VENV := .venv
 BIN := $(VENV)/bin
-DEV := .[dev,train]
+DEV := .[dev,train,ray]
 # As pyproject.toml names it; installed without its dependencies, of which `dev` has those that a ViT needs.
 KERAS_HUB := $(shell sed -n 's/^teacher = \["\(.*\)"\]$$/\1/p' pyproject.toml)
 # A CPU build is enough here: on x86_64 Linux, TORCH_INDEX=URL of PyTorch's CPU wheels saves gigabytes.

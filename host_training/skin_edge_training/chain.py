@@ -1,4 +1,4 @@
-"""The whole chain of one experiment; a step whose result is there is not done again."""
+"""The whole chain of one experiment; what takes long is not done again where its result is there."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from skin_edge_training.backends import under_tensorflow
 from skin_edge_training.compare import compare_distillation
 from skin_edge_training.config import ExperimentConfig
 from skin_edge_training.distill import teacher_run
-from skin_edge_training.evidence.command import measure_bundle
 from skin_edge_training.evidence.document import Evidence
-from skin_edge_training.evidence.labels import held_out_part
 from skin_edge_training.package import package
 from skin_edge_training.prepare import load_decoded, prepare, silent
 from skin_edge_training.quantize import quantize
@@ -69,9 +67,8 @@ def run_chain(
     _fit(config, run, cache, allow_leak, verbose)
     if config.distillation is not None:
         compare_distillation(run, control, teacher_run(config, run)[0])
-    if not _done(run, "bundle/manifest.yaml", "package"):
-        package(run, run.path("bundle"))
-    return measure_bundle(run.path("bundle"), held_out_part(run), run.path("evidence"))
+    logger.info("%s: package", run.directory)
+    return package(run, run.path("bundle"))
 
 
 def _prepare(config: ExperimentConfig, run: Run, cache: Path, progress: Progress) -> None:

@@ -14,6 +14,7 @@ import typer
 
 from skin_edge.cli import console
 from skin_edge.cli.options import JsonOption
+from skin_edge_training.ablation.command import ablate
 from skin_edge_training.audit.command import audit
 from skin_edge_training.backends import check_backend, choose_tensorflow
 from skin_edge_training.evidence.command import evaluate
@@ -38,6 +39,8 @@ The same step by step:
   skin-edge train quantize    to 16 bit, checked against full precision
   skin-edge train package     bundle, model card, golden vectors
   skin-edge train evaluate    any bundle on any labelled pictures: figures and report
+Which choices pay (docs/ablation.md):
+  skin-edge train ablate ablation.yaml --out runs/ablation
 Before all that, what is in a download (docs/audit.md):
   skin-edge train data audit DIR... --out OUT
 """
@@ -170,16 +173,19 @@ def package(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Choose thresholds on validation, measure on held-out lesions, write the bundle and its card."""
+    """Choose thresholds on validation, measure on held-out lesions, write bundle, card and report."""
     from skin_edge_training.package import package as pack
     from skin_edge_training.run import Run
 
-    bundle = pack(Run(run), out or run / "bundle")
+    bundle = out or run / "bundle"
+    pack(Run(run), bundle)
     if as_json:
         console.emit_json({"bundle": str(bundle)})
     else:
-        console.emit(f"{bundle}: verified; the figures are in {bundle / 'MODEL_CARD.md'}")
+        report = run / "evidence" / "report.html"
+        console.emit(f"{bundle}: verified; the figures are in {bundle / 'MODEL_CARD.md'} and {report}")
 
 
 app.command()(evaluate)
+app.command()(ablate)
 app.command(name="run")(run_command)

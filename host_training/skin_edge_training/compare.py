@@ -77,6 +77,12 @@ def compare_distillation(run: Run, control: Run | None, teacher: Run | None) -> 
     return found
 
 
+def read_verdict(run: Run) -> str | None:
+    """What came of the comparison, a sentence; None where there was none."""
+    path = run.path("distillation.json")
+    return msgspec.json.decode(path.read_bytes(), type=Distillation).verdict if path.exists() else None
+
+
 def _compare(students: pd.DataFrame, control: Vector | None, teacher: Vector | None, seed: int) -> Comparison:
     labels = students["malignant"].to_numpy(np.float64)
     logits = students["logit_tflite"].to_numpy(np.float64)
@@ -87,7 +93,7 @@ def _compare(students: pd.DataFrame, control: Vector | None, teacher: Vector | N
         return {name: float(metric(labels, scores, once)) for name, metric in METRICS.items()}
 
     def less(others: Vector) -> dict[str, Difference]:
-        return {n: paired_difference(m, labels, logits, others, draws) for n, m in METRICS.items()}
+        return {n: paired_difference(m, labels, [(logits, others)], draws) for n, m in METRICS.items()}
 
     return Comparison(
         student=figures(logits),

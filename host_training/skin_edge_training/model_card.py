@@ -8,9 +8,12 @@ import pandas as pd
 
 from skin_edge import DISCLAIMER
 from skin_edge.model.manifest import Estimate, Manifest
+from skin_edge.strict import dump_yaml
 from skin_edge_training.config import ExperimentConfig
 from skin_edge_training.evaluate import Evaluation
+from skin_edge_training.evidence.document import Evidence
 from skin_edge_training.formats import COLUMNS, MAX_LOGIT_CHANGE, FormatComparison
+from skin_edge_training.provenance import Provenance
 from skin_edge_training.statistics import predictive_values
 
 INTENDED_USE = (
@@ -19,12 +22,18 @@ INTENDED_USE = (
     "a clinician. Not a medical device; not evaluated in a clinic."
 )
 
+#: What is known of a set beyond its pictures, by its name.
+ORIGINS = {
+    "ham10000": "dermoscopic pictures of mostly light-skinned people in Austria and Australia (HAM10000)",
+    "kaggle_bm": "pictures of the ISIC archive, most of them HAM10000's, the classes from different cameras",
+}
+
 LIMITS = """\
-- Learnt from dermoscopic pictures of mostly light-skinned people in Austria and Australia (HAM10000). Skin
-  types V and VI, mucosa, nails, children and plain (non-dermoscopic) photographs were not measured.
+- Learnt from {origins}. Skin types V and VI, mucosa, nails, children and plain (non-dermoscopic)
+  photographs were not measured.
 - Pictures from other clinics and cameras cost accuracy and calibration: in published comparisons 0.1 of
-  AUROC and more. Probabilities hold for the prevalence of HAM10000 ({prevalence:.1%} malignant), which is far
-  above that of a screening population.
+  AUROC and more. Probabilities hold for the prevalence of the training data ({prevalence:.1%} malignant),
+  which is far above that of a screening population.
 - The label comes from histology for some lesions and from follow-up, consensus or confocal microscopy for
   others. Benign lesions of the rarer kinds are few.
 - At a prevalence of 2 % most lesions flagged `malignant` are benign: see the last column of that table."""
@@ -36,27 +45,42 @@ def model_card(
     experiment: ExperimentConfig,
     table: pd.DataFrame,
     quantization: FormatComparison,
+    made: Provenance,
+    evidence: Evidence | None = None,
+    distillation: str | None = None,
 ) -> str:
-    """Return the card as Markdown."""
+    """Return the card as Markdown.
+
+    Args:
+        manifest: of the bundle that the card goes into.
+        evaluation: what was chosen and measured.
+        experiment: behind it.
+        table: the run's.
+        quantization: the formats side by side.
+        made: where it comes from.
+        evidence: what the bundle is worth on the held-out lesions, through the device's code.
+        distillation: what came of comparing with the control arm, a sentence.
+    """
     counts = evaluation.counts
     train = table[table["part"] == "train"]
     sections = [
         f"# {manifest.name} {manifest.version}",
         f"> {DISCLAIMER}",
+        *([f"> **{made.leak}**"] if made.leak is not None else []),
         "## Intended use",
         INTENDED_USE,
         "## What it is",
         (
             f"EfficientNet-Lite0's stem and first {experiment.student.blocks} blocks, a separable tail and a "
-            "1x1 head, trained on the labels alone (no distillation). Input "
+            f"1x1 head, {_taught(experiment)}. Input "
             f"{manifest.input.height} x {manifest.input.width} RGB, output the log-odds of malignant and "
             f"{_map_note(experiment)}. 16-bit TFLite, {quantization.size_bytes:,} bytes."
         ),
         "## Data",
         (
-            "HAM10000, classes mel, bcc and akiec as malignant, the rest as benign. Split by lesion with "
-            f"near-duplicates joined, seed {manifest.training.seed}, sha256 of the split file "
-            f"`{manifest.training.split_sha256}`."
+            f"{', '.join(manifest.training.data)}; labels that count as malignant: "
+            f"{', '.join(experiment.data.malignant)} (of HAM10000: mel, bcc, akiec). {_split(experiment)}, "
+            f"seed {manifest.training.seed}, sha256 of the split file `{manifest.training.split_sha256}`."
         ),
         _markdown(
             ("part", "pictures", "lesions", "malignant pictures"),
@@ -109,6 +133,8 @@ def model_card(
             f"Temperature {manifest.temperature:.3f}; answers between {manifest.abstain_band.low:.3f} and "
             f"{manifest.abstain_band.high:.3f} are `uncertain`."
         ),
+        *(_evidence(evidence) if evidence is not None else []),
+        *(["## Distillation", distillation] if distillation is not None else []),
         "## Quantization",
         _markdown(COLUMNS, quantization.cells()),
         (
@@ -121,14 +147,75 @@ def model_card(
             "the ratio."
         ),
         "## Limits",
-        LIMITS.format(prevalence=table["malignant"].mean()),
+        LIMITS.format(
+            origins="; ".join(ORIGINS.get(name, f"the set {name}") for name in manifest.training.data),
+            prevalence=table["malignant"].mean(),
+        ),
         "## Licences",
         "\n".join(f"- {licence}" for licence in manifest.training.licences),
         "The weights are for research and non-commercial use, as the data's licence asks.",
         "## Made with",
         "\n".join(f"- {name} {version}" for name, version in manifest.libraries.items()),
+        (
+            f"Code: skin-edge {made.skin_edge}, commit {made.git_commit or 'not known'}; {made.machine}. "
+            f"{made.pictures:,} pictures, sha256 `{made.data_sha256}`. Experiment, sha256 "
+            f"`{made.config_sha256}`:"
+        ),
+        f"```yaml\n{dump_yaml(experiment)}```",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _evidence(evidence: Evidence) -> list[str]:
+    """Figures of the report that the tables above do not have; the plots are in the report."""
+    shown = {n: e for n, e in evidence.figures.items() if " at " in n and e is not None}
+    groups = [g for g in evidence.subgroups if g.kind != "quality gate"]
+    return [
+        "Best thresholds on the test part itself, which describe the curve and promise nothing:",
+        _markdown(("figure", "value", "95 % CI"), [(name, *_cells(e)) for name, e in shown.items()]),
+        "### Subgroups, at the default operating point",
+        _markdown(
+            ("kind", "pictures", "malignant", "AUROC (95 % CI)", "sensitivity", "specificity"),
+            [
+                (
+                    f"{g.kind}: {g.value}{' (few)' if g.few else ''}",
+                    g.images,
+                    g.malignant,
+                    *(_one_cell(e) for e in (g.auroc, g.sensitivity, g.specificity)),
+                )
+                for g in groups
+            ],
+        ),
+        (
+            "AUROC of a kind with one class is against all pictures of the other class. Of the test pictures "
+            f"the quality gate would refuse {evidence.quality_gate.refused}; they are in all figures."
+        ),
+    ]
+
+
+def _one_cell(estimate: Estimate | None) -> str:
+    return "" if estimate is None else "{} ({})".format(*_cells(estimate))
+
+
+def _taught(experiment: ExperimentConfig) -> str:
+    distillation = experiment.distillation
+    if distillation is None:
+        return "trained on the labels alone"
+    return (
+        "trained on the labels and on what a larger network said of the same views "
+        f"(alpha {distillation.alpha:g}, temperature {distillation.temperature:g})"
+    )
+
+
+def _split(experiment: ExperimentConfig) -> str:
+    if experiment.data.split.by == "lesions":
+        return "Split by lesion, copies and siblings joined"
+    kept = (
+        "lesions of the test part left out of training"
+        if experiment.data.split.drop_leaking
+        else "as they come"
+    )
+    return f"The sets' own train and test folders, {kept}"
 
 
 def _map_note(experiment: ExperimentConfig) -> str:

@@ -17,8 +17,12 @@ from skin_edge.model.manifest import InputSpec, Manifest, TrainingInfo
 from skin_edge.model.runtime import Network
 from skin_edge.model.verify import verify_bundle
 from skin_edge.preprocess.pipeline import Preprocessor
+from skin_edge_training.compare import read_verdict
 from skin_edge_training.data.decoded import Uint8Array
 from skin_edge_training.evaluate import evaluate
+from skin_edge_training.evidence.command import measure_bundle
+from skin_edge_training.evidence.document import Evidence
+from skin_edge_training.evidence.labels import held_out_part
 from skin_edge_training.formats import read_format_comparison
 from skin_edge_training.model_card import INTENDED_USE, model_card
 from skin_edge_training.models.efficientnet_lite import WEIGHTS_LICENCE
@@ -29,8 +33,10 @@ GOLDEN_FRAMES = 4
 GOLDEN_SIZE_PX = (200, 150)
 
 
-def package(run: Run, out: Path) -> Path:
-    """Write the bundle of `run` to `out` and prove it the way a device will; return its path.
+def package(run: Run, out: Path) -> Evidence:
+    """Write the bundle of `run` to `out`, prove it the way a device will, and measure it on held-out lesions.
+
+    The report is left in RUN/evidence, and its figures in the bundle's card.
 
     Raises:
         UsageError: an earlier step has not run.
@@ -75,12 +81,18 @@ def package(run: Run, out: Path) -> Path:
     preprocessor = Preprocessor(config.preprocess)
     network = Network(model, (size_px, size_px, 3))
     frames = [golden_frame(number) for number in range(GOLDEN_FRAMES)]
-    card = model_card(manifest, evaluation, config, run.table(), quantization)
-    write_bundle(
-        out, manifest, model=model, golden=make_golden(frames, preprocessor, network), model_card=card
-    )
+    golden = make_golden(frames, preprocessor, network)
+    table, distillation = run.table(), read_verdict(run)
+
+    def write(evidence: Evidence | None) -> None:
+        card = model_card(manifest, evaluation, config, table, quantization, made, evidence, distillation)
+        write_bundle(out, manifest, model=model, golden=golden, model_card=card)
+
+    write(None)
+    evidence = measure_bundle(out, held_out_part(run), run.path("evidence"))
+    write(evidence)
     verify_bundle(out)
-    return out
+    return evidence
 
 
 def golden_frame(number: int) -> Uint8Array:

@@ -8,7 +8,7 @@ hold them to scikit-learn's values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -246,20 +246,24 @@ class Difference(Strict, frozen=True):
 
 
 def paired_difference(
-    metric: Metric, labels: Vector, scores: Vector, others: Vector, draws: npt.NDArray[np.uint16]
+    metric: Metric,
+    labels: Vector,
+    pairs: Sequence[tuple[Vector, Vector]],
+    draws: npt.NDArray[np.uint16],
 ) -> Difference:
-    """Return `metric` of `scores` less that of `others`, both on the same draws (paired bootstrap).
+    """Return `metric` of one model less that of another, both on the same draws (paired bootstrap).
 
     Args:
         metric: larger is better; defined on every draw.
         labels: (N,) 0 or 1.
-        scores: (N,) of the model in question.
-        others: (N,) of the model that it is compared with.
+        pairs: (N,) scores of the model in question and of the one that it is compared with; a pair for each
+            seed that both were trained with, and the mean over them counts.
         draws: (R, N) from `draw_weights`.
     """
 
     def gap(weights: Vector) -> Any:
-        return metric(labels, scores, weights) - metric(labels, others, weights)
+        gaps = [metric(labels, ours, weights) - metric(labels, theirs, weights) for ours, theirs in pairs]
+        return np.mean(gaps, axis=0)
 
     drawn = np.concatenate(
         [gap(draws[start : start + _CHUNK].astype(np.float64)) for start in range(0, len(draws), _CHUNK)]
@@ -280,7 +284,8 @@ def fit_temperature(logits: Vector, labels: Vector) -> float:
 def threshold_for_sensitivity(labels: Vector, scores: Vector, sensitivity: float) -> float:
     """Return the highest threshold whose sensitivity is at least `sensitivity`."""
     _, true_positive_rate, thresholds = roc_curve(labels, scores, drop_intermediate=False)
-    return float(thresholds[np.argmax(true_positive_rate >= sensitivity)])
+    # Probabilities of a set that is told apart without a doubt round to 0 and 1, which no threshold may be.
+    return float(np.clip(thresholds[np.argmax(true_positive_rate >= sensitivity)], 1e-6, 1 - 1e-6))
 
 
 def abstain_band(scores: Vector, threshold: float, coverage: float) -> tuple[float, float]:

@@ -29,6 +29,7 @@ from skin_edge_training.config import ExperimentConfig, StudentConfig
 from skin_edge_training.convert import CALIBRATION_PICTURES, calibration_rows, to_tflite_fp16
 from skin_edge_training.data.batches import plain_inputs
 from skin_edge_training.data.decoded import Uint8Array, to_context
+from skin_edge_training.data.split import LEFT_OUT
 from skin_edge_training.formats import FormatComparison, FormatFigures, gate, read_format_comparison
 from skin_edge_training.models.student import build_student
 from skin_edge_training.run import Run
@@ -64,7 +65,7 @@ def quantized(tmp_path_factory: pytest.TempPathFactory) -> Quantized:
     """A run on drawn lesions, taken through the step once."""
     drawings = [draw(1, number) for number in range(PICTURES)]
     decoded = np.stack([to_context(drawing.pixels) for drawing in drawings])
-    parts = ["train"] * 60 + ["validation"] * 30 + ["test"] * 30
+    parts = ["train"] * 60 + ["validation"] * 28 + ["test"] * 28 + [LEFT_OUT] * 4
     table = pd.DataFrame(
         {
             "image_id": [f"drawn_{number}" for number in range(PICTURES)],
@@ -168,6 +169,10 @@ def test_the_table_has_all_formats_and_the_figures_of_their_logits(quantized: Qu
         table["invoke_ms"]["int8"] / table["invoke_ms"]["fp16"], rel=1e-5
     )
     assert np.isnan(table["invoke_ms"]["float32"])
+
+
+def test_pictures_that_no_step_uses_are_not_measured(quantized: Quantized) -> None:
+    assert set(pd.read_csv(quantized.run.path("predictions.csv"))["part"]) == {"validation", "test"}
 
 
 def test_the_document_is_read_back_whole(quantized: Quantized) -> None:

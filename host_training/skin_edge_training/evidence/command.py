@@ -34,7 +34,8 @@ def evaluate(
         typer.Option(
             "--labels",
             metavar="CSV",
-            help="Columns image_id and malignant (0 or 1); lesion_id or group; any others become subgroups.",
+            help="Columns image_id and malignant (0 or 1); lesion_id or group; any others become subgroups. "
+            "Not needed where the folder's layout tells: one folder a class, or HAM10000's.",
         ),
     ] = None,
     run: Annotated[
@@ -58,7 +59,7 @@ def evaluate(
 
     Pictures and labels without a counterpart are named and left out, and the status is then 1.
     """
-    from skin_edge_training.evidence.labels import held_out_part, labelled_folder
+    from skin_edge_training.evidence.labels import held_out_part, labelled_by_layout, labelled_folder
     from skin_edge_training.run import Run
 
     if run is not None:
@@ -66,12 +67,12 @@ def evaluate(
             raise UsageError("give either --run or --data with --labels, not both")
         bundle, out = bundle or run / "bundle", out or run / "evidence"
         labelled = held_out_part(Run(run))
-    elif bundle is None or data is None or labels is None or out is None:
-        raise UsageError("give --bundle, --data, --labels and --out, or --run")
+    elif bundle is None or data is None or out is None:
+        raise UsageError("give --bundle, --data and --out, with --labels where need be, or --run")
     else:
         if out.resolve().is_relative_to(data.resolve()):
             raise UsageError(f"{out} lies in {data}, where plots count as pictures; choose another --out")
-        labelled = labelled_folder(labels, data)
+        labelled = labelled_folder(labels, data) if labels is not None else labelled_by_layout(data)
     if name:
         labelled = replace(labelled, name=name)
     evidence = measure_bundle(bundle, labelled, out, resamples=resamples, seed=seed)

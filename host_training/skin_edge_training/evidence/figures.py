@@ -41,6 +41,7 @@ from skin_edge_training.statistics import (
     intervals,
     sensitivity_at_specificity,
     specificity_at_sensitivity,
+    weighted_share,
 )
 
 FIXED_SPECIFICITIES = (0.80, 0.90, 0.95)
@@ -151,6 +152,9 @@ def measure(
 
 def _fixed_rates() -> dict[str, Metric]:
     return {
+        "accuracy at probability 0.50": lambda labels, scores, weights: weighted_share(
+            (scores >= 0.5) == (labels == 1), np.ones_like(labels), weights
+        ),
         **{f"sensitivity at specificity {s:.2f}": sensitivity_at_specificity(s) for s in FIXED_SPECIFICITIES},
         **{f"specificity at sensitivity {s:.2f}": specificity_at_sensitivity(s) for s in FIXED_SENSITIVITIES},
     }

@@ -14,6 +14,7 @@ import pandas as pd
 
 from skin_edge.camera.discover import find_images
 from skin_edge.errors import UsageError
+from skin_edge_training.data.readers import read_sets
 from skin_edge_training.evidence.document import LeftOut
 from skin_edge_training.run import Run
 from skin_edge_training.statistics import Vector
@@ -78,6 +79,34 @@ def labelled_folder(labels_path: Path, directory: Path) -> LabelledSet:
         labels_of_several_images=tuple(labels["image_id"][matches > 1]),
     )
     return _labelled_set(directory.resolve().name, table, hashlib.sha256(data).hexdigest(), left_out)
+
+
+def labelled_by_layout(directory: Path) -> LabelledSet:
+    """Return the pictures of a folder whose layout tells their labels: one folder a class, or HAM10000's.
+
+    Raises:
+        UsageError: no such folder, a label is neither benign nor malignant, or there is one class only.
+    """
+    listing = read_sets([directory])
+    table = listing.table
+    unknown = table[~table["label"].str.lower().isin(("benign", "malignant"))]
+    if len(unknown):
+        first = unknown.iloc[0]
+        raise UsageError(
+            f"{directory}: the folders do not tell whether {first['path']} is benign or malignant "
+            f"({first['label'] or 'no label'}); give --labels"
+        )
+    kinds = [name for name in ("diagnosis", "age", "sex", "site", "source") if (table[name] != "").any()]
+    made = table[["image_id", "lesion_id", *kinds]].assign(
+        path=table["file"], malignant=(table["label"].str.lower() == "malignant").astype(float)
+    )
+    if (made["lesion_id"] == "").all():
+        made = made.drop(columns="lesion_id")
+    lines = "".join(
+        f"{i} {label:.0f}\n" for i, label in zip(made["image_id"], made["malignant"], strict=True)
+    )
+    absent = LeftOut(labels_without_image=tuple(listing.absent["path"]))
+    return _labelled_set(directory.resolve().name, made, hashlib.sha256(lines.encode()).hexdigest(), absent)
 
 
 def held_out_part(run: Run) -> LabelledSet:

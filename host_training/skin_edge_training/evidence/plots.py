@@ -36,7 +36,7 @@ def draw_plots(evidence: Evidence, predictions: pd.DataFrame) -> dict[str, bytes
     for kind in dict.fromkeys(group.kind for group in evidence.subgroups):
         members = [group for group in evidence.subgroups if group.kind == kind]
         plots[subgroup_file(kind, plots)] = _subgroups(evidence, kind, members)
-    return {name: _png(figure) for name, figure in plots.items()}
+    return {name: png(figure) for name, figure in plots.items()}
 
 
 def subgroup_file(kind: str, taken: Iterable[str] = ()) -> str:
@@ -49,14 +49,14 @@ def subgroup_file(kind: str, taken: Iterable[str] = ()) -> str:
     return name
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
     stream = io.BytesIO()
     # Without the program's version in it, the same figures give the same bytes.
     figure.savefig(stream, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return stream.getvalue()
 
 
-def _axes(width: float, height: float, **labels: str) -> tuple[Figure, Any]:
+def new_axes(width: float, height: float, **labels: str) -> tuple[Figure, Any]:
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     _style(axes)
@@ -73,7 +73,7 @@ def _style(axes: Any) -> None:
 
 
 def _roc(evidence: Evidence, labels: Any, scores: Any) -> Figure:
-    figure, axes = _axes(5, 5, xlabel="1 - specificity", ylabel="sensitivity", title="ROC curve")
+    figure, axes = new_axes(5, 5, xlabel="1 - specificity", ylabel="sensitivity", title="ROC curve")
     false_positives, true_positives, _ = roc_curve(labels, scores)
     known = [(1 - p.specificity, p.sensitivity) for p in evidence.roc if p.sensitivity is not None]
     x = [at for at, _ in known]
@@ -100,7 +100,7 @@ def _roc(evidence: Evidence, labels: Any, scores: Any) -> Figure:
 
 
 def _precision_recall(evidence: Evidence, labels: Any, scores: Any) -> Figure:
-    figure, axes = _axes(
+    figure, axes = new_axes(
         5, 5, xlabel="sensitivity (recall)", ylabel="PPV (precision)", title="Precision-recall curve"
     )
     precision, recall, _ = precision_recall_curve(labels, scores)
@@ -113,7 +113,7 @@ def _precision_recall(evidence: Evidence, labels: Any, scores: Any) -> Figure:
 
 
 def _reliability(evidence: Evidence) -> Figure:
-    figure, axes = _axes(
+    figure, axes = new_axes(
         5,
         5,
         xlabel="mean predicted probability",
@@ -138,7 +138,7 @@ def _reliability(evidence: Evidence) -> Figure:
 
 
 def _scores(evidence: Evidence, labels: Any, scores: Any) -> Figure:
-    figure, axes = _axes(
+    figure, axes = new_axes(
         5,
         5,
         xlabel="predicted probability of malignant",
@@ -162,7 +162,7 @@ def _scores(evidence: Evidence, labels: Any, scores: Any) -> Figure:
 
 
 def _abstention(evidence: Evidence) -> Figure:
-    figure, axes = _axes(
+    figure, axes = new_axes(
         10,
         4.2,
         xlabel="coverage: share of pictures answered",

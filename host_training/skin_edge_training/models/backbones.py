@@ -115,9 +115,7 @@ def _loading() -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def _lite(
-    lite: Lite, size_px: int, weights: Path | str | None, stages: int = len(STAGES)
-) -> keras.Model:
+def _lite(lite: Lite, size_px: int, weights: Path | str | None, stages: int = len(STAGES)) -> keras.Model:
     path = lite.weights_path() if weights == IMAGENET else weights
     return build_features(lite, size_px, None if path is None else Path(path), stages)
 

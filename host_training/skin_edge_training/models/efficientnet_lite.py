@@ -119,9 +119,7 @@ def inverted_residual(x: Any, number: int, blocks: tuple[Block, ...] = LITE0_BLO
     return layers.Add(name=f"{name}_add")([x, entry]) if stride == 1 and width == channels else x
 
 
-def build_features(
-    lite: Lite, size_px: int, weights: Path | None, stages: int = len(STAGES)
-) -> keras.Model:
+def build_features(lite: Lite, size_px: int, weights: Path | None, stages: int = len(STAGES)) -> keras.Model:
     """Return a model from (B, S, S, 3) RGB grey levels 0 to 255 to (B, 1280) average-pooled features.
 
     Args:

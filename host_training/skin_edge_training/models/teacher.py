@@ -31,7 +31,9 @@ def build_teacher(config: TeacherConfig, *, precision: str = FULL) -> keras.Mode
         ModelError: weights of a backbone are missing.
     """
     with dtype_policy(precision):
-        backbones = [build_backbone(name, config.size_px, config.weights, config.stages) for name in config.backbones]
+        backbones = [
+            build_backbone(name, config.size_px, config.weights, config.stages) for name in config.backbones
+        ]
         inputs = keras.Input((config.size_px, config.size_px, 3), dtype=FULL, name="image")
         features = [backbone(inputs) for backbone in backbones]
         x = layers.Concatenate(name="fusion")(features) if len(features) > 1 else features[0]

@@ -1,4 +1,4 @@
-"""The whole chain on drawn lesions, through the command line: data, student, quantize, package, classify."""
+"""Each step on drawn lesions, through the command line: data, student, quantize, package, classify."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import pytest
 
-from skin_edge.camera.drawing import draw
 from skin_edge.strict import dump_yaml
 from skin_edge_training.config import (
     BundleConfig,
@@ -24,32 +22,12 @@ from skin_edge_training.config import (
 
 pytest.importorskip("tensorflow", reason="the extra 'train' is not installed")
 
-PICTURES = 240
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="module")
-def drawn_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like HAM10000's: two pictures a lesion, the irregular ones called melanoma."""
-    folder = tmp_path_factory.mktemp("set")
-    (folder / "images").mkdir()
-    with (folder / "HAM10000_metadata.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization", "dataset"])
-        for number in range(PICTURES):
-            drawing = draw(1, number)
-            small = cv2.resize(drawing.pixels, (200, 150), interpolation=cv2.INTER_AREA)
-            image = f"ISIC_{number:07d}"
-            cv2.imwrite(str(folder / "images" / f"{image}.jpg"), cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
-            diagnosis = "mel" if drawing.irregular else "nv"
-            lesion = f"HAM_{number // 4:05d}_{diagnosis}"
-            writer.writerow([lesion, image, diagnosis, "histo", 50, "female", "back", "drawn"])
-    return folder
 
 
 def experiment(folder: Path, epochs: int) -> ExperimentConfig:
     return ExperimentConfig(
-        data=DataConfig(directory=str(folder)),
+        data=DataConfig(sets=(str(folder),)),
         student=StudentConfig(blocks=2, tail_channels=(16,), initial_weights="imagenet", dropout=0.0),
         training=TrainingConfig(epochs=epochs, batch_size=16, learning_rate=0.01),
         bundle=BundleConfig(name="drawn", version="0.0.1"),
@@ -66,7 +44,7 @@ def test_from_pictures_to_a_bundle_that_the_device_takes(
     prepared = run_cli("train", "data", "--config", str(config), *where, "--json")
     assert prepared.returncode == 0, prepared.stderr
     parts = json.loads(prepared.stdout)["parts"]
-    assert sum(part["pictures"] for part in parts.values()) == PICTURES
+    assert sum(part["pictures"] for part in parts.values()) == len(list((drawn_set / "images").iterdir()))
     assert all(0 < part["malignant"] < part["pictures"] for part in parts.values())
 
     trained = run_cli("train", "student", *where, "--json", timeout=240)
@@ -78,10 +56,13 @@ def test_from_pictures_to_a_bundle_that_the_device_takes(
     assert report["size_bytes"] <= 469_770
     assert report["max_logit_change"] < 0.2
     assert abs(report["auroc_test_keras"] - report["auroc_test_tflite"]) <= 0.002
+    assert [figures["format"] for figures in report["formats"]] == ["float32", "fp16", "int8"]
 
     packed = run_cli("train", "package", *where, "--json", timeout=120)
     assert packed.returncode == 0, packed.stderr
     bundle = json.loads(packed.stdout)["bundle"]
+    assert "| int8, measured only |" in Path(bundle, "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert Path(bundle, "model.tflite").read_bytes() == (tmp_path / "run" / "student.tflite").read_bytes()
 
     verified = run_cli("model", "verify", bundle, "--json")
     assert verified.returncode == 0, verified.stderr
