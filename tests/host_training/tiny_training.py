@@ -37,8 +37,6 @@ from skin_edge_training.config import (
 )
 from skin_edge_training.data.batches import plain_inputs
 from skin_edge_training.data.decoded import to_context
-from skin_edge_training.models.backbones import BACKBONES, Backbone
-from skin_edge_training.models.efficientnet_lite import LITE0_BLOCKS, Lite, build_features
 from skin_edge_training.provenance import describe
 from skin_edge_training.run import Run
 from skin_edge_training.train_teacher import teacher_preprocess
@@ -55,24 +53,13 @@ CONFIG = ExperimentConfig(
     teacher=TeacherConfig(
         weights="random",
         size_px=SIZE_PX,
+        stages=1,  # whole, it would take a minute to compile
         dropout=0.0,
         head_epochs=0,
         training=TrainingConfig(epochs=2, batch_size=BATCH, learning_rate=0.02, frozen_blocks=0),
     ),
     distillation=DistillationConfig(),
 )
-
-
-class FrontOnly(Lite):
-    """EfficientNet-Lite0 of one block: minutes of compiling less."""
-
-    @property
-    def blocks(self) -> tuple[tuple[int, int, int, int], ...]:
-        return LITE0_BLOCKS[:1]
-
-
-def tiny_backbone(size_px: int, weights: object) -> keras.Model:
-    return build_features(FrontOnly(0, 1.0, 1.0, size_px), size_px, None)
 
 
 def drawn_by_numpy(build: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
@@ -131,7 +118,6 @@ def main() -> None:
     handler.emit = lambda record: seen["log"].append(record.getMessage())  # type: ignore[method-assign]
     logging.getLogger("skin_edge_training").addHandler(handler)
     logging.getLogger("skin_edge_training").setLevel(logging.INFO)
-    BACKBONES["efficientnet_lite0"] = Backbone(1280, "(x - 127) / 128", "none", tiny_backbone)
     train_teacher.build_teacher = drawn_by_numpy(train_teacher.build_teacher)
     train.build_student = drawn_by_numpy(train.build_student)
     if seen["backend"] == "jax":
