@@ -25,6 +25,7 @@ from skin_edge_training.config import (  # noqa: E402
 )
 from skin_edge_training.distill import BinaryLogitsDistillation, Teacher  # noqa: E402
 from skin_edge_training.fitting import Material  # noqa: E402
+from skin_edge_training.provenance import describe  # noqa: E402
 from skin_edge_training.run import Run  # noqa: E402
 from skin_edge_training.train import train_student  # noqa: E402
 from skin_edge_training.train_teacher import teacher_preprocess  # noqa: E402
@@ -63,6 +64,7 @@ def start(directory: Path, config: ExperimentConfig) -> Run:
     table["part"] = np.asarray(PARTS)[np.clip(number * 4 // PICTURES - 1, 0, 2)]
     table.to_csv(run.path("table.csv"), index=False)
     table.to_csv(run.path("split.csv"), index=False)
+    run.write_provenance(describe(config, table.assign(sha256=""), {}, run.split_sha256()))
     return run
 
 
@@ -179,7 +181,7 @@ def test_a_teacher_that_has_seen_held_out_lesions_is_refused(
     split = pd.read_csv(run.path("split.csv"))
     split.loc[0, "part"] = "test"
     split.to_csv(run.path("split.csv"), index=False)
-    with pytest.raises(UsageError, match="has learnt from 1 pictures or lesions"):
+    with pytest.raises(UsageError, match="has learnt from lesions of 1 pictures"):
         train_student(config, run, decoded, verbose=0)
 
 

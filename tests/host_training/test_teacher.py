@@ -263,15 +263,18 @@ def test_an_experiment_without_a_teacher_says_so(tmp_path: Path) -> None:
 KILLED_TRAINING = """
 import os, sys, keras, numpy as np, pandas as pd, tensorflow as tf
 from pathlib import Path
+from skin_edge_training.provenance import describe
 from skin_edge_training.run import Run
 from skin_edge_training.train_teacher import train_teacher
 tf.config.run_functions_eagerly(True)  # a handful of steps: tracing would take longer
 run = Run(Path(sys.argv[1]))
 config = run.start(Path(sys.argv[2]))
-pd.DataFrame({
-    "image_id": range(24), "group": range(24), "malignant": [0, 1] * 12,
+table = pd.DataFrame({
+    "image_id": range(24), "group": range(24), "malignant": [0, 1] * 12, "sha256": "",
     "part": ["train"] * 8 + ["validation"] * 8 + ["test"] * 8,
-}).to_csv(run.path("table.csv"))
+})
+table.to_csv(run.path("table.csv"))
+run.write_provenance(describe(config, table, {}, "0" * 64))
 if os.environ.get("DIE_AT"):
     class Die(keras.callbacks.CSVLogger):
         def on_epoch_begin(self, epoch, logs=None):
