@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench test-opencv test-backends clean distclean
+.PHONY: help demo test train-smoke check format bench test-opencv test-backends clean distclean
 
 # The newest interpreter that fits and can make a venv; PYTHON=... overrides it.
 FITS := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
@@ -34,6 +34,9 @@ demo: $(VENV)/.light ## Install into .venv (no extras) and classify one drawn le
 
 test: $(VENV)/.dev ## Install with training and test tools, and run the tests; PYTEST_ARGS=... is passed on
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+train-smoke: $(VENV)/.dev ## The whole training chain on a few hundred drawn lesions (part of make test)
+	$(BIN)/python -m pytest tests/host_training/test_run.py tests/host_training/ablation $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## Formatting, lint, types (strict) and the direction of imports
 	$(BIN)/ruff format --check .

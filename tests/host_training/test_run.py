@@ -71,7 +71,7 @@ def test_from_downloads_to_a_measured_bundle_and_again(
     verified = run_cli("model", "verify", str(run / "bundle"), "--json")
     assert verified.returncode == 0, verified.stderr
     made = json.loads((run / "provenance.json").read_text())
-    training = told(run_cli("model", "info", str(run / "bundle"), "--json"))["training"]
+    training = told(run_cli("model", "info", str(run / "bundle"), "--json"))["manifest"]["training"]
     assert training["leaks"] is False
     for key, theirs in (("data_sha256",) * 2, ("split_sha256",) * 2, ("experiment_sha256", "config_sha256")):
         assert training[key] == made[theirs]
@@ -158,7 +158,9 @@ def test_a_split_that_leaks_is_refused_or_stamped_on_everything(
 
     allowed = told(run_cli("train", "run", str(config), "--allow-leak", "--json", timeout=280))
     assert any("LEAKING" in caution for caution in allowed["evidence"]["cautions"])
-    assert told(run_cli("model", "info", str(run / "bundle"), "--json"))["training"]["leaks"] is True
+    assert (
+        told(run_cli("model", "info", str(run / "bundle"), "--json"))["manifest"]["training"]["leaks"] is True
+    )
     assert f"LEAKING SPLIT: {leak['test']} of" in (run / "bundle" / "MODEL_CARD.md").read_text()[:800]
     assert "LEAKING" in (run / "evidence" / "report.html").read_text()
 
