@@ -91,9 +91,18 @@ class Run:
         self.write("provenance.json", to_json(provenance))
 
     def provenance(self) -> Provenance:
-        """Where an artefact that is made now comes from."""
-        kept = self.require("provenance.json", "data").read_bytes()
-        return as_of_now(msgspec.json.decode(kept, type=Provenance))
+        """Where an artefact that is made now comes from.
+
+        Raises:
+            UsageError: the record is missing, or of another skin-edge.
+        """
+        kept = self.require("provenance.json", "data")
+        try:
+            return as_of_now(msgspec.json.decode(kept.read_bytes(), type=Provenance))
+        except msgspec.DecodeError as error:
+            raise UsageError(
+                f"{kept}: not a record that this skin-edge reads ({error}): run 'skin-edge train data' again"
+            ) from None
 
     def refuse_leak(self, allowed: bool) -> None:
         """Stop before training on a split that leaks, unless that is wanted.
