@@ -27,7 +27,6 @@ from skin_edge.preprocess.pipeline import Preprocessor
 from skin_edge.preprocess.spec import PreprocessSpec
 from skin_edge_training.config import DistillationConfig, ExperimentConfig, load_experiment
 from skin_edge_training.data.batches import TrainingBatches
-from skin_edge_training.data.feed import feed
 from skin_edge_training.fitting import Material, compile_settings, fit, predict_logits
 from skin_edge_training.models.teacher import load_teacher
 from skin_edge_training.run import Run
@@ -95,7 +94,7 @@ class Teacher:
         target = self.cache / f"epoch-{epoch:04d}.npy"
         if not target.exists():
             self.views.epoch = epoch
-            _keep(target, self.model.predict(feed(self.views), verbose=0)[:, 0])
+            _keep(target, self.model.predict(self.views, verbose=0)[:, 0])
         return np.asarray(np.load(target), np.float32)
 
     def logits_of(self, part: str) -> Logits:

@@ -16,7 +16,6 @@ from skin_edge.preprocess.pipeline import Preprocessor
 from skin_edge_training.config import ExperimentConfig, TrainingConfig
 from skin_edge_training.data.batches import TrainingBatches, plain_inputs
 from skin_edge_training.data.decoded import Uint8Array
-from skin_edge_training.data.feed import feed, feed_arrays, is_tensorflow
 from skin_edge_training.devices import sharing
 
 logger = logging.getLogger(__name__)
@@ -134,15 +133,13 @@ def fit(
     count = len(labels) - len(labels) % devices
     if count < len(labels):
         logger.info("figures of an epoch: %d of %d validation pictures", count, len(labels))
-    seen = (keras.tree.map_structure(lambda array: array[:count], inputs), labels[:count])
-    batch_size = _shared(EVALUATION_BATCH, devices)
     model.fit(
-        feed(batches),
+        batches,
         epochs=epochs.stop,
         initial_epoch=epochs.start,
         shuffle=False,  # the batches are shuffled, by the run's seed; Keras would order them by a global one
-        validation_data=feed_arrays(seen, batch_size),
-        validation_batch_size=None if is_tensorflow() else batch_size,
+        validation_data=(keras.tree.map_structure(lambda array: array[:count], inputs), labels[:count]),
+        validation_batch_size=_shared(EVALUATION_BATCH, devices),
         verbose=verbose,
         callbacks=[
             SetEpoch(batches),
@@ -160,11 +157,7 @@ def predict_logits(model: keras.Model, inputs: npt.NDArray[np.float32]) -> npt.N
     devices = sharing()
     missing = -len(inputs) % devices
     padded = np.concatenate([inputs, inputs[:1].repeat(missing, axis=0)]) if missing else inputs
-    batch_size = _shared(EVALUATION_BATCH, devices)
-    if is_tensorflow():
-        logits = model.predict(feed_arrays((padded,), batch_size), verbose=0)
-    else:
-        logits = model.predict(padded, batch_size=batch_size, verbose=0)
+    logits = model.predict(padded, batch_size=_shared(EVALUATION_BATCH, devices), verbose=0)
     return np.asarray(logits[: len(inputs), 0], np.float32)
 
 

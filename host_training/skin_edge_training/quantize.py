@@ -25,9 +25,7 @@ from skin_edge_training.config import ExperimentConfig
 from skin_edge_training.convert import calibration_inputs, to_tflite_fp16, to_tflite_int8
 from skin_edge_training.data.batches import plain_inputs
 from skin_edge_training.data.decoded import Uint8Array
-from skin_edge_training.fitting import predict_logits
 from skin_edge_training.formats import LOGIT_COLUMNS, Format, FormatComparison, compare_formats, gate
-from skin_edge_training.models.student import logit_model
 from skin_edge_training.run import Run
 
 #: Calls of each format that its median time is taken from.
@@ -68,7 +66,7 @@ def quantize(config: ExperimentConfig, run: Run, decoded: Uint8Array) -> FormatC
     inputs = plain_inputs(decoded, rows, Preprocessor(config.preprocess))
     networks = {name: Network(model, inputs.shape[1:]) for name, model in models.items()}
     predictions = table.loc[rows, ["image_id", "group", "part", "malignant"]].reset_index(drop=True)
-    predictions[LOGIT_COLUMNS["float32"]] = predict_logits(logit_model(student), inputs)
+    predictions[LOGIT_COLUMNS["float32"]] = student.predict(inputs, batch_size=128, verbose=0)["logit"][:, 0]
     for name, network in networks.items():
         predictions[LOGIT_COLUMNS[name]] = [network.predict(one).logit for one in inputs]
     comparison = compare_formats(
