@@ -20,7 +20,9 @@ from skin_edge_training.run import Run
 from skin_edge_training.statistics import Vector
 
 #: Columns that say what a picture is, not what kind of picture it is.
-_OWN_COLUMNS = frozenset({"image_id", "malignant", "lesion_id", "group", "path", "part"})
+_OWN_COLUMNS = frozenset(
+    {"image_id", "malignant", "lesion_id", "group", "path", "part", "own_part", "sha256"}
+)
 
 #: Columns that predictions.csv adds.
 _TAKEN = frozenset({"logit", "probability", "answer", "refer", "quality_ok", "quality_reasons"})
@@ -121,6 +123,8 @@ def held_out_part(run: Run) -> LabelledSet:
     if not {"path", "part"} <= set(labels.columns):
         raise UsageError(f"{path}: the columns path and part are missing; run 'skin-edge train data' again")
     table = labels[labels["part"] == "test"]
+    if "set" in table.columns and table["set"].nunique() == 1:
+        table = table.drop(columns="set")  # not a kind of picture then
     name = f"the test part of {run.directory.resolve().name}"
     held_out = _labelled_set(name, table, hashlib.sha256(data).hexdigest(), LeftOut())
     return replace(held_out, split_sha256=run.split_sha256())
