@@ -60,6 +60,7 @@ def train() -> None:
     # TensorFlow's start-up notes would bury our own.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("faiss").setLevel(logging.WARNING)  # it says at length which instructions it lacks
 
 
 data_app = typer.Typer(add_completion=False, rich_markup_mode=None)

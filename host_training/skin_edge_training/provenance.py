@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import subprocess
 import zipfile
@@ -17,12 +18,13 @@ import pandas as pd
 
 from skin_edge import __version__
 from skin_edge.strict import Strict
+from skin_edge_training.backends import TENSORFLOW, VARIABLE
 from skin_edge_training.config import ExperimentConfig
 from skin_edge_training.data.split import leaking
 
 LIBRARIES = (
-    *("tensorflow", "tensorflow-cpu", "keras", "jax", "torch", "numpy", "opencv-python-headless"),
-    *("scikit-learn", "ai-edge-litert", "tflite-runtime"),
+    *("tensorflow", "tensorflow-cpu", "keras", "numpy", "opencv-python-headless", "scikit-learn"),
+    *("ai-edge-litert", "tflite-runtime"),
 )
 
 
@@ -60,6 +62,7 @@ class Provenance(Strict, frozen=True, kw_only=True):
     split_sha256: str
     leak: Leak | None
     libraries: dict[str, str]
+    backend: str = TENSORFLOW
     machine: str
 
 
@@ -81,6 +84,7 @@ def describe(
         split_sha256=split_sha256,
         leak=find_leak(table),
         libraries=installed_versions(),
+        backend=backend(),
         machine=this_machine(),
     )
 
@@ -92,6 +96,7 @@ def as_of_now(made: Provenance) -> Provenance:
         skin_edge=__version__,
         git_commit=git_commit(),
         libraries=installed_versions(),
+        backend=backend(),
         machine=this_machine(),
     )
 
@@ -111,10 +116,15 @@ def find_leak(table: pd.DataFrame) -> Leak | None:
 def installed_versions() -> dict[str, str]:
     """Return name and version of the libraries that shape a model, those that are installed here."""
     found = {}
-    for name in LIBRARIES:
+    for name in (*LIBRARIES, *({backend()} - {TENSORFLOW})):
         with suppress(PackageNotFoundError):  # TensorFlow's name, for one, differs by platform
             found[name] = version(name)
     return found
+
+
+def backend() -> str:
+    """Return the library that Keras runs on in this process, without importing Keras for it."""
+    return os.environ.get(VARIABLE) or TENSORFLOW
 
 
 def this_machine() -> str:

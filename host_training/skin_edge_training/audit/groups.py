@@ -13,8 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from skin_edge.errors import UsageError
 from skin_edge_training.audit.twins import Pair
-
-TRAINING_PARTS = frozenset({"train", "training"})
+from skin_edge_training.data.readers import TRAINING_PARTS
 
 
 def group_pictures(table: pd.DataFrame, pairs: Sequence[Pair]) -> npt.NDArray[np.int64]:

@@ -15,9 +15,9 @@ import numpy as np
 
 from skin_edge.errors import ImageError, StorageError
 from skin_edge_training.audit.audit import Audit
-from skin_edge_training.audit.groups import TRAINING_PARTS
 from skin_edge_training.audit.pictures import draw
 from skin_edge_training.audit.twins import Pair
+from skin_edge_training.data.readers import TRAINING_PARTS
 
 TWIN_KINDS = ("exact", "near", "crop")
 THUMBNAIL_PX = 120

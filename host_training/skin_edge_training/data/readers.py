@@ -30,7 +30,8 @@ METADATA = "HAM10000_metadata.csv"
 MALIGNANT = frozenset({"mel", "bcc", "akiec"})
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
-PARTS = frozenset({"train", "training", "validation", "valid", "val", "test", "testing"})
+TRAINING_PARTS = frozenset({"train", "training"})
+PARTS = TRAINING_PARTS | {"validation", "valid", "val", "test", "testing"}
 
 
 class SetReader(Protocol):

@@ -11,8 +11,8 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from skin_edge.errors import UsageError
-from skin_edge_training.audit.groups import TRAINING_PARTS
 from skin_edge_training.config import SplitConfig
+from skin_edge_training.data.readers import TRAINING_PARTS
 
 PARTS = ("train", "validation", "test")
 #: What the networks learn from or are chosen by.
