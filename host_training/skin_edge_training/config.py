@@ -35,6 +35,9 @@ class DataConfig(Strict, frozen=True):
 
     #: Folders in SKIN_EDGE_DATA or ../shared/data, or paths.
     sets: Annotated[tuple[str, ...], Meta(min_length=1)] = ("ham10000",)
+    #: Sets that are read for their lesion ids only: two pictures of one lesion of theirs, copied into `sets`,
+    #: are siblings there too.
+    bridges: tuple[str, ...] = ()
     #: Labels that count as malignant; every other one is benign.
     malignant: Annotated[tuple[str, ...], Meta(min_length=1)] = ("malignant",)
     #: About so many pictures only, whole lesions, for a trial.

@@ -59,14 +59,15 @@ def prepare(config: ExperimentConfig, run: Run, cache: Path, *, progress: Progre
     if config.data.limit is not None and config.data.limit < len(table):
         table = sample_lesions(table, config.data.limit, config.seed)
     decode_all(list(table["path"]), cache, lambda rows: progress(rows, "decode"))
-    pairs = related_pictures(table, cache, progress)
-    ids = table["image_id"].to_numpy(object)
+    everyone = with_bridges(table, config.data)
+    pairs = related_pictures(everyone, cache, progress)
+    ids = everyone["image_id"].to_numpy(object)
     named = pd.DataFrame([asdict(pair) for pair in pairs], columns=["a", "b", "kind", "similarity"])
     named = named.assign(image_a=ids[named["a"].astype(int)], image_b=ids[named["b"].astype(int)])
     named[["image_a", "image_b", "kind", "similarity"]].to_csv(
         run.path("twins.csv"), index=False, float_format="%.4f"
     )
-    table["group"] = group_pictures(table, pairs)
+    table["group"] = group_pictures(everyone, pairs)[: len(table)]
     table["part"] = split_pictures(table, config.data.split, config.seed)
     table.to_csv(run.path("table.csv"), index=False)
     write_split(table, run.path("split.csv"))
@@ -100,8 +101,23 @@ def picture_table(listing: Listing, config: DataConfig) -> pd.DataFrame:
     table["age"] = pd.to_numeric(table["age"], errors="coerce")
     if table["set"].nunique() > 1:
         table["image_id"] = table["set"] + "/" + table["image_id"]
-    table["sha256"] = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in table["path"]]
+    table["sha256"] = [digest(path) for path in table["path"]]
     return table.sort_values("image_id", ignore_index=True).loc[:, list(COLUMNS)]
+
+
+def with_bridges(table: pd.DataFrame, config: DataConfig) -> pd.DataFrame:
+    """Return the rows of `table`, and behind them those of the sets that only tell what belongs together."""
+    if not config.bridges:
+        return table
+    bridges = read_sets([find_set(name) for name in config.bridges]).table
+    rows = bridges.assign(path=bridges["file"], image_id=bridges["set"] + "/" + bridges["image_id"])
+    rows["sha256"] = [digest(path) for path in rows["path"]]
+    return pd.concat([table, rows], ignore_index=True)
+
+
+def digest(path: str) -> str:
+    """Return the SHA-256 (hex) of a file."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def related_pictures(table: pd.DataFrame, cache: Path, progress: Progress) -> list[Pair]:

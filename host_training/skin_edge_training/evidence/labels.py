@@ -212,7 +212,7 @@ def _labelled_set(name: str, table: pd.DataFrame, sha256: str, left_out: LeftOut
     grouped_by = next((c for c in _GROUP_COLUMNS if c in table.columns), "image_id")
     # A picture of an unnamed lesion stands for itself.
     keys = table[grouped_by].where(table[grouped_by] != "", "\0" + table["image_id"])
-    kinds = tuple(column for column in table.columns if column not in _OWN_COLUMNS)
+    kinds = tuple(name for name in table.columns if name not in _OWN_COLUMNS and (table[name] != "").any())
     kept = table[["image_id", "path", "malignant", *kinds]].reset_index(drop=True)
     kept.insert(3, "group", pd.factorize(keys)[0])
     return LabelledSet(name, kept, kinds, grouped_by, sha256, left_out)
