@@ -137,6 +137,8 @@ class BundleConfig(Strict, frozen=True):
 
     name: str = "ham-student"
     version: str = "0.1.0"
+    #: What the card says under its limits besides what every card says: findings about this very model.
+    known_limits: tuple[str, ...] = ()
 
 
 class ExperimentConfig(Strict, frozen=True):

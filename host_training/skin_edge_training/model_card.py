@@ -151,6 +151,11 @@ def model_card(
             origins="; ".join(ORIGINS.get(name, f"the set {name}") for name in manifest.training.data),
             prevalence=table["malignant"].mean(),
         ),
+        *(
+            ["\n".join(f"- {limit}" for limit in limits)]
+            if (limits := experiment.bundle.known_limits)
+            else []
+        ),
         "## Licences",
         "\n".join(f"- {licence}" for licence in manifest.training.licences),
         "The weights are for research and non-commercial use, as the data's licence asks.",

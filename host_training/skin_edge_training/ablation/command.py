@@ -41,7 +41,7 @@ def ablate(
     from skin_edge_training.ablation.plan import load_ablation
     from skin_edge_training.ablation.report import markdown, picture
     from skin_edge_training.ablation.sweep import LOCAL, plan_jobs, sweep
-    from skin_edge_training.ablation.table import ablation_table
+    from skin_edge_training.ablation.table import ablation_table, sample_elsewhere
     from skin_edge_training.config import find_config
     from skin_edge_training.prepare import prepare
     from skin_edge_training.run import Run
@@ -55,7 +55,7 @@ def ablate(
     at_once = workers or min(4, cores)
     jobs = plan_jobs(plan, base, out, cache, threads=max(1, cores // at_once))
     backend = sweep(jobs, at_once, LOCAL if local else None)
-    table = ablation_table(jobs, base.seed)
+    table = ablation_table(jobs, base.seed, sample_elsewhere(plan.elsewhere, base.seed))
     files = {
         "ablation.csv": table.to_csv(index=False, float_format="%.6g").encode(),
         "ablation.md": markdown(table).encode(),

@@ -38,6 +38,8 @@ class Ablation(Strict, frozen=True):
     base: str
     seeds: Annotated[tuple[int, ...], Meta(min_length=1)]
     arms: Annotated[tuple[Arm, ...], Meta(min_length=1)]
+    #: Sets of other origin, benign and malignant, that no arm learns from: does a choice pay there too?
+    elsewhere: tuple[str, ...] = ()
     #: Keys changed in every arm, base included: a shorter training, for one.
     change: dict[str, Any] = msgspec.field(default_factory=dict)
 

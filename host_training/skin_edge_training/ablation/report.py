@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from skin_edge_training.ablation.plan import BASE
@@ -11,14 +13,16 @@ from skin_edge_training.evidence.plots import BLUE, GREY, new_axes, png
 def markdown(table: pd.DataFrame) -> str:
     """Return the table as Markdown, differences in thousandths of AUROC."""
     lines = [
-        "| arm | seeds | AUROC | between seeds | difference in 1/1000 (95 % CI) | verdict | cost | bytes |",
-        "|---|---|---|---|---|---|---|---|",
+        "| arm | seeds | AUROC | between seeds | difference in 1/1000 (95 % CI) | verdict | AUROC elsewhere "
+        "| cost | bytes |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in table.itertuples(index=False):
         gap = "" if row.arm == BASE else f"{_milli(row.difference)} ({_milli(row.low)} to {_milli(row.high)})"
+        elsewhere = "" if math.isnan(row.auroc_elsewhere) else f"{row.auroc_elsewhere:.3f}"
         lines.append(
             f"| {row.arm} | {row.seeds} | {row.auroc:.4f} | {row.spread:.4f} | {gap} | {row.verdict} | "
-            f"{row.cost_ratio:.2f} | {row.size_bytes:,} |"
+            f"{elsewhere} | {row.cost_ratio:.2f} | {row.size_bytes:,} |"
         )
     return "\n".join(lines) + "\n"
 

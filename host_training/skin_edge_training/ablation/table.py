@@ -9,16 +9,21 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
+from sklearn.metrics import roc_auc_score
 
+from skin_edge.camera.decode import read_image
 from skin_edge.camera.drawing import draw
 from skin_edge.model.runtime import Network
 from skin_edge.preprocess.pipeline import Preprocessor
 from skin_edge_training.ablation.plan import BASE
 from skin_edge_training.ablation.sweep import Job
+from skin_edge_training.data.readers import find_set, read_sets
 from skin_edge_training.run import Run
 from skin_edge_training.statistics import (
     Vector,
@@ -32,14 +37,23 @@ from skin_edge_training.statistics import (
 
 #: Drawn 1920x1080 frames that the cost of an arm is measured on, and calls of each.
 COST_FRAMES, COST_ROUNDS = 4, 40
+ELSEWHERE_PICTURES = 1500
 
 COLUMNS = (
     *("arm", "factor", "seeds", "auroc", "spread", "difference", "low", "high", "verdict"),
-    *("specificity_at_90", "ece", "preprocess_ms", "invoke_ms", "cost_ratio", "size_bytes"),
+    *(
+        "specificity_at_90",
+        "ece",
+        "auroc_elsewhere",
+        "preprocess_ms",
+        "invoke_ms",
+        "cost_ratio",
+        "size_bytes",
+    ),
 )
 
 
-def ablation_table(jobs: Sequence[Job], seed: int) -> pd.DataFrame:
+def ablation_table(jobs: Sequence[Job], seed: int, elsewhere: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return one row an arm, columns `COLUMNS`, the base first.
 
     `auroc`, `specificity_at_90` (best threshold) and `ece` (temperature fitted on the same pictures) are
@@ -50,6 +64,8 @@ def ablation_table(jobs: Sequence[Job], seed: int) -> pd.DataFrame:
     Args:
         jobs: all done.
         seed: of the bootstrap.
+        elsewhere: path and malignant of pictures of other origin; `auroc_elsewhere` is the mean over seeds on
+            them.
     """
     seen = {(job.arm, job.seed): pd.read_csv(job.directory / "validation.csv") for job in jobs}
     first = seen[BASE, jobs[0].seed]
@@ -57,16 +73,18 @@ def ablation_table(jobs: Sequence[Job], seed: int) -> pd.DataFrame:
     draws = draw_weights(labels, first["group"].to_numpy(np.int64), seed=seed)
     once = np.ones(len(labels))
     arms = list(dict.fromkeys((job.arm, job.factor) for job in jobs))
+    foreign = None if elsewhere is None else [read_image(Path(path)) for path in elsewhere["path"]]
     costs = device_costs([next(job for job in jobs if job.arm == arm) for arm, _ in arms])
     rows = []
     for arm, factor in arms:
-        seeds = [job.seed for job in jobs if job.arm == arm]
+        mine = jobs_of(jobs, arm)
+        seeds = [job.seed for job in mine]
         logits: list[Vector] = [seen[arm, s]["logit"].to_numpy(np.float64) for s in seeds]
         bases: list[Vector] = [seen[BASE, s]["logit"].to_numpy(np.float64) for s in seeds]
         aurocs = [float(auroc(labels, z, once)) for z in logits]
         gap = paired_difference(auroc, labels, list(zip(logits, bases, strict=True)), draws)
         preprocess_ms, invoke_ms = costs[arm]
-        result = json.loads((jobs_of(jobs, arm)[0].directory / "result.json").read_text(encoding="utf-8"))
+        result = json.loads((mine[0].directory / "result.json").read_text(encoding="utf-8"))
         rows.append(
             {
                 "arm": arm,
@@ -82,6 +100,13 @@ def ablation_table(jobs: Sequence[Job], seed: int) -> pd.DataFrame:
                     [float(specificity_at_sensitivity(0.90)(labels, z, once)) for z in logits]
                 ),
                 "ece": np.mean([_ece(labels, z) for z in logits]),
+                "auroc_elsewhere": (
+                    np.nan
+                    if foreign is None or elsewhere is None
+                    else np.mean(
+                        [roc_auc_score(elsewhere["malignant"], logits_of(job, foreign)) for job in mine]
+                    )
+                ),
                 "preprocess_ms": preprocess_ms,
                 "invoke_ms": invoke_ms,
                 "cost_ratio": (preprocess_ms + invoke_ms) / sum(costs[BASE]),
@@ -94,6 +119,24 @@ def ablation_table(jobs: Sequence[Job], seed: int) -> pd.DataFrame:
 def jobs_of(jobs: Sequence[Job], arm: str) -> list[Job]:
     """Return the jobs of an arm."""
     return [job for job in jobs if job.arm == arm]
+
+
+def sample_elsewhere(names: Sequence[str], seed: int) -> pd.DataFrame | None:
+    """Return path and malignant of up to `ELSEWHERE_PICTURES` pictures of some sets; None without a set."""
+    if not names:
+        return None
+    table = read_sets([find_set(name) for name in names]).table
+    table = table[table["label"].isin(("benign", "malignant"))]
+    some = table.sample(min(ELSEWHERE_PICTURES, len(table)), random_state=seed)
+    return pd.DataFrame({"path": some["file"], "malignant": (some["label"] == "malignant").astype(int)})
+
+
+def logits_of(job: Job, pictures: Sequence[npt.NDArray[np.uint8]]) -> list[float]:
+    """Return what an arm's network says of (H, W, 3) uint8 RGB pictures, through the device's stages."""
+    size_px = job.config.preprocess.crop_resize.size_px
+    network = Network(Run(job.directory).path("student.tflite").read_bytes(), (size_px, size_px, 3))
+    preprocessor = Preprocessor(job.config.preprocess)
+    return [network.predict(preprocessor(picture)).logit for picture in pictures]
 
 
 def _ece(labels: Vector, logits: Vector) -> float:
