@@ -33,7 +33,7 @@ demo: $(VENV)/.light ## Install into .venv (no extras) and classify one drawn le
 	$(BIN)/skin-edge capture --source demo --once
 
 test: $(VENV)/.dev ## Install with training and test tools, and run the tests; PYTEST_ARGS=... is passed on
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
 train-smoke: $(VENV)/.dev ## The whole training chain on a few hundred drawn lesions (part of make test)
 	$(BIN)/python -m pytest tests/host_training/test_run.py tests/host_training/ablation $(PYTEST_ARGS)
