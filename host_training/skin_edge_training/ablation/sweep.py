@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 from joblib import Parallel, delayed, parallel_config
 
-from skin_edge.strict import dump_yaml
+from skin_edge.strict import convert, dump_yaml, parse_yaml
 from skin_edge_training.ablation.plan import BASE, Ablation, changed
 from skin_edge_training.config import ExperimentConfig
 from skin_edge_training.run import Run
@@ -36,7 +36,8 @@ class Job:
 
     Attributes:
         arm, factor, seed: what it is.
-        config: the experiment, with that seed.
+        experiment: the experiment with that seed, as YAML: a worker of another version refuses what it does
+            not know, where a pickled structure would be taken apart by position.
         directory: its run, at OUT/arms/ARM-SEED.
         data: the prepared run whose table and split it shares.
         cache: folder for decoded pictures and teachers' logits.
@@ -46,11 +47,16 @@ class Job:
     arm: str
     factor: str
     seed: int
-    config: ExperimentConfig
+    experiment: str
     directory: Path
     data: Path
     cache: Path
     threads: int
+
+    @property
+    def config(self) -> ExperimentConfig:
+        """The experiment with that seed."""
+        return convert(parse_yaml(self.experiment), ExperimentConfig)
 
     @property
     def done(self) -> bool:
@@ -69,7 +75,7 @@ def plan_jobs(plan: Ablation, base: ExperimentConfig, out: Path, cache: Path, th
         named.append((arm.name, arm.factor, config, arm.seeds or plan.seeds))
     for name, factor, config, seeds in named:
         for seed in seeds:
-            own = msgspec.structs.replace(config, seed=seed)
+            own = dump_yaml(msgspec.structs.replace(config, seed=seed))
             folder = (out / "arms" / f"{name}-{seed}").resolve()
             jobs.append(
                 Job(name, factor, seed, own, folder, (out / "data").resolve(), cache.resolve(), threads)
@@ -116,22 +122,22 @@ def run_job(job: Job) -> None:
     from skin_edge_training.prepare import load_decoded
     from skin_edge_training.train import train_student
 
-    started = time.monotonic()
+    started, config = time.monotonic(), job.config
     job.directory.mkdir(parents=True, exist_ok=True)
     run = Run(job.directory)
-    if not run.path("config.yaml").exists() or run.config() != job.config:
+    if not run.path("config.yaml").exists() or run.config() != config:
         for name in ("checkpoint", "history.csv", "result.json"):
             shutil.rmtree(run.path(name)) if run.path(name).is_dir() else run.path(name).unlink(
                 missing_ok=True
             )
-        run.write("config.yaml", dump_yaml(job.config))
+        run.write("config.yaml", dump_yaml(config))
     for name in ("table.csv", "split.csv", "provenance.json"):
         shutil.copyfile(job.data / name, run.path(name))
     decoded, table = load_decoded(run, job.cache), run.table()
-    student = train_student(job.config, run, decoded, cache=job.cache, verbose=0)
-    model = to_tflite_fp16(student, job.config)
+    student = train_student(config, run, decoded, cache=job.cache, verbose=0)
+    model = to_tflite_fp16(student, config)
     rows = np.flatnonzero(table["part"] == "validation")
-    inputs = plain_inputs(decoded, rows, Preprocessor(job.config.preprocess))
+    inputs = plain_inputs(decoded, rows, Preprocessor(config.preprocess))
     network = Network(model, inputs.shape[1:])
     seen = table.loc[rows, ["image_id", "group", "malignant"]].copy()
     seen["logit"] = [network.predict(one).logit for one in inputs]
