@@ -12,15 +12,14 @@ import pandas as pd
 
 from skin_edge.errors import UsageError
 from skin_edge.strict import Strict
+from skin_edge_training.paired import Difference, paired_difference
 from skin_edge_training.run import Run
 from skin_edge_training.statistics import (
-    Difference,
     Metric,
     Vector,
     auroc,
     average_precision,
     draw_weights,
-    paired_difference,
     specificity_at_sensitivity,
 )
 from skin_edge_training.train_teacher import read_predictions

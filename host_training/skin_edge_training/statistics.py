@@ -8,7 +8,7 @@ hold them to scikit-learn's values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,7 +19,6 @@ from sklearn.metrics import log_loss, roc_curve
 
 from skin_edge.errors import UsageError
 from skin_edge.model.manifest import Estimate
-from skin_edge.strict import Strict
 
 Vector = npt.NDArray[np.float64]
 #: (labels (N,), scores (N,), weights (N,) or (R, N)) to a number, or (R,): NaN where it is not defined.
@@ -35,7 +34,7 @@ CALIBRATION_BINS = 10
 MIN_DEFINED_DRAWS = 0.9
 
 #: Rows of weights that are worked on at once: bounds memory at 64 MB for a set of 32,000 pictures.
-_CHUNK = 250
+CHUNK = 250
 
 #: Room for rounding where a share is compared with the one asked for.
 _TOLERANCE = 1e-9
@@ -181,8 +180,8 @@ def intervals(
         draws: (R, N) from `draw_weights`.
     """
     found: dict[Key, list[Any]] = {key: [] for key in metrics}
-    for start in range(0, len(draws), _CHUNK):
-        weights = draws[start : start + _CHUNK].astype(np.float64)
+    for start in range(0, len(draws), CHUNK):
+        weights = draws[start : start + CHUNK].astype(np.float64)
         for key, metric in metrics.items():
             found[key].append(metric(labels, scores, weights))
     once = np.ones(len(labels))
@@ -227,50 +226,6 @@ def estimate(
             raise UsageError(f"{key} is not defined on these {len(labels)} pictures: use more of them")
         result[key] = found
     return result
-
-
-class Difference(Strict, frozen=True):
-    """A figure of one model less that of another on the same pictures, with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:+.4f} ({self.low:+.4f} to {self.high:+.4f})"
-
-    @property
-    def verdict(self) -> str:
-        """``better``, ``worse``, or ``no difference shown`` where the interval holds zero."""
-        return "better" if self.low > 0 else "worse" if self.high < 0 else "no difference shown"
-
-
-def paired_difference(
-    metric: Metric,
-    labels: Vector,
-    pairs: Sequence[tuple[Vector, Vector]],
-    draws: npt.NDArray[np.uint16],
-) -> Difference:
-    """Return `metric` of one model less that of another, both on the same draws (paired bootstrap).
-
-    Args:
-        metric: larger is better; defined on every draw.
-        labels: (N,) 0 or 1.
-        pairs: (N,) scores of the model in question and of the one that it is compared with; a pair for each
-            seed that both were trained with, and the mean over them counts.
-        draws: (R, N) from `draw_weights`.
-    """
-
-    def gap(weights: Vector) -> Any:
-        gaps = [metric(labels, ours, weights) - metric(labels, theirs, weights) for ours, theirs in pairs]
-        return np.mean(gaps, axis=0)
-
-    drawn = np.concatenate(
-        [gap(draws[start : start + _CHUNK].astype(np.float64)) for start in range(0, len(draws), _CHUNK)]
-    )
-    low, high = (float(q) for q in np.quantile(drawn, (0.025, 0.975)))
-    value = float(gap(np.ones(len(labels))))
-    return Difference(value=value, low=min(low, value), high=max(high, value))
 
 
 def fit_temperature(logits: Vector, labels: Vector) -> float:

@@ -24,6 +24,7 @@ from skin_edge.preprocess.pipeline import Preprocessor
 from skin_edge_training.ablation.plan import BASE
 from skin_edge_training.ablation.sweep import Job
 from skin_edge_training.data.readers import find_set, read_sets
+from skin_edge_training.paired import paired_difference
 from skin_edge_training.run import Run
 from skin_edge_training.statistics import (
     Vector,
@@ -31,7 +32,6 @@ from skin_edge_training.statistics import (
     calibration_error,
     draw_weights,
     fit_temperature,
-    paired_difference,
     specificity_at_sensitivity,
 )
 

@@ -26,7 +26,8 @@ from skin_edge_training.config import (
     TrainingConfig,
     shipped_config,
 )
-from skin_edge_training.statistics import auroc, draw_weights, paired_difference
+from skin_edge_training.paired import paired_difference
+from skin_edge_training.statistics import auroc, draw_weights
 
 pytest.importorskip("tensorflow", reason="the extra 'train' is not installed")
 
