@@ -51,7 +51,8 @@ def run_chain(
         ModelError: weights are missing, or quantization moved the logits.
     """
     config = run.start(config_path)
-    _prepare(config, run, cache, progress)
+    if not _done(run, "provenance.json", "data"):
+        prepare(config, run, cache, progress=progress)
     run.refuse_leak(allow_leak)
     if config.teacher is not None and not _done(run, "teacher.keras", "teacher"):
         train_teacher(config, run, load_decoded(run, cache), allow_leak=allow_leak, verbose=verbose)
@@ -60,7 +61,7 @@ def run_chain(
         control.directory.mkdir(exist_ok=True)
         alone = msgspec.structs.replace(config, distillation=None, teacher=None)
         control.write("config.yaml", dump_yaml(alone))
-        _prepare(alone, control, cache, progress)
+        control.share_data(run)
         _fit(alone, control, cache, allow_leak, verbose)
     else:
         control = None
@@ -69,11 +70,6 @@ def run_chain(
         compare_distillation(run, control, teacher_run(config, run)[0])
     logger.info("%s: package", run.directory)
     return package(run, run.path("bundle"))
-
-
-def _prepare(config: ExperimentConfig, run: Run, cache: Path, progress: Progress) -> None:
-    if not _done(run, "provenance.json", "data"):
-        prepare(config, run, cache, progress=progress)
 
 
 def _fit(config: ExperimentConfig, run: Run, cache: Path, allow_leak: bool, verbose: int | str) -> None:

@@ -76,7 +76,7 @@ def describe(
         git_commit=git_commit(),
         seed=config.seed,
         config=config,
-        config_sha256=hashlib.sha256(msgspec.json.encode(config, order="sorted")).hexdigest(),
+        config_sha256=config_sha256(config),
         sets=tuple(licences),
         licences=tuple(f"{name}: {text or 'licence not recorded'}" for name, text in licences.items()),
         pictures=len(table),
@@ -89,16 +89,24 @@ def describe(
     )
 
 
-def as_of_now(made: Provenance) -> Provenance:
-    """Return a run's provenance with the code, the libraries and the machine of this very moment."""
+def as_of_now(made: Provenance, config: ExperimentConfig) -> Provenance:
+    """Return the provenance of prepared data under an experiment, with code and machine of this moment."""
     return msgspec.structs.replace(
         made,
+        seed=config.seed,
+        config=config,
+        config_sha256=config_sha256(config),
         skin_edge=__version__,
         git_commit=git_commit(),
         libraries=installed_versions(),
         backend=backend(),
         machine=this_machine(),
     )
+
+
+def config_sha256(config: ExperimentConfig) -> str:
+    """Return the SHA-256 (hex) of all settings."""
+    return hashlib.sha256(msgspec.json.encode(config, order="sorted")).hexdigest()
 
 
 def find_leak(table: pd.DataFrame) -> Leak | None:

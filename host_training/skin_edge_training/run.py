@@ -98,11 +98,17 @@ class Run:
         """
         kept = self.require("provenance.json", "data")
         try:
-            return as_of_now(msgspec.json.decode(kept.read_bytes(), type=Provenance))
+            made = msgspec.json.decode(kept.read_bytes(), type=Provenance)
         except msgspec.DecodeError as error:
             raise UsageError(
                 f"{kept}: not a record that this skin-edge reads ({error}): run 'skin-edge train data' again"
             ) from None
+        return as_of_now(made, self.config())
+
+    def share_data(self, prepared: Run) -> None:
+        """Take over pictures and split of a run whose data step is done."""
+        for name in ("table.csv", "split.csv", "provenance.json"):
+            self.write(name, prepared.require(name, "data").read_text(encoding="utf-8"))
 
     def refuse_leak(self, allowed: bool) -> None:
         """Stop before training on a split that leaks, unless that is wanted.

@@ -37,12 +37,12 @@ def ablate(
     is installed (pip install 'skin-edge[ray]') the trainings run on its cluster (RAY_ADDRESS), else in
     processes here.
     """
-    from skin_edge.durable import PUBLIC_MODE, replacing
     from skin_edge_training.ablation.plan import load_ablation
     from skin_edge_training.ablation.report import markdown, picture
     from skin_edge_training.ablation.sweep import LOCAL, plan_jobs, sweep
     from skin_edge_training.ablation.table import ablation_table, sample_elsewhere
     from skin_edge_training.config import find_config
+    from skin_edge_training.evidence.command import write_output
     from skin_edge_training.prepare import prepare
     from skin_edge_training.run import Run
 
@@ -61,9 +61,7 @@ def ablate(
         "ablation.md": markdown(table).encode(),
         "ablation.png": picture(table),
     }
-    for name, content in files.items():
-        with replacing(out / name, PUBLIC_MODE) as stream:
-            stream.write(content)
+    write_output(out, files)
     if as_json:
         console.emit_json({"out": str(out), "backend": backend, "arms": table.to_dict("records")})
         return

@@ -130,9 +130,8 @@ def run_job(job: Job) -> None:
             shutil.rmtree(run.path(name)) if run.path(name).is_dir() else run.path(name).unlink(
                 missing_ok=True
             )
-        run.write("config.yaml", dump_yaml(config))
-    for name in ("table.csv", "split.csv", "provenance.json"):
-        shutil.copyfile(job.data / name, run.path(name))
+        run.write("config.yaml", job.experiment)
+    run.share_data(Run(job.data))
     decoded, table = load_decoded(run, job.cache), run.table()
     student = train_student(config, run, decoded, cache=job.cache, verbose=0)
     model = to_tflite_fp16(student, config)

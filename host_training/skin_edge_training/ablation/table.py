@@ -25,7 +25,6 @@ from skin_edge_training.ablation.plan import BASE
 from skin_edge_training.ablation.sweep import Job
 from skin_edge_training.data.readers import find_set, read_sets
 from skin_edge_training.paired import paired_difference
-from skin_edge_training.run import Run
 from skin_edge_training.statistics import (
     Vector,
     auroc,
@@ -41,15 +40,8 @@ ELSEWHERE_PICTURES = 1500
 
 COLUMNS = (
     *("arm", "factor", "seeds", "auroc", "spread", "difference", "low", "high", "verdict"),
-    *(
-        "specificity_at_90",
-        "ece",
-        "auroc_elsewhere",
-        "preprocess_ms",
-        "invoke_ms",
-        "cost_ratio",
-        "size_bytes",
-    ),
+    *("specificity_at_90", "ece", "auroc_elsewhere"),
+    *("preprocess_ms", "invoke_ms", "cost_ratio", "size_bytes"),
 )
 
 
@@ -74,7 +66,7 @@ def ablation_table(jobs: Sequence[Job], seed: int, elsewhere: pd.DataFrame | Non
     once = np.ones(len(labels))
     arms = list(dict.fromkeys((job.arm, job.factor) for job in jobs))
     foreign = None if elsewhere is None else [read_image(Path(path)) for path in elsewhere["path"]]
-    costs = device_costs([next(job for job in jobs if job.arm == arm) for arm, _ in arms])
+    costs = device_costs([jobs_of(jobs, arm)[0] for arm, _ in arms])
     rows = []
     for arm, factor in arms:
         mine = jobs_of(jobs, arm)
@@ -133,10 +125,15 @@ def sample_elsewhere(names: Sequence[str], seed: int) -> pd.DataFrame | None:
 
 def logits_of(job: Job, pictures: Sequence[npt.NDArray[np.uint8]]) -> list[float]:
     """Return what an arm's network says of (H, W, 3) uint8 RGB pictures, through the device's stages."""
-    size_px = job.config.preprocess.crop_resize.size_px
-    network = Network(Run(job.directory).path("student.tflite").read_bytes(), (size_px, size_px, 3))
-    preprocessor = Preprocessor(job.config.preprocess)
+    preprocessor, network = on_a_device(job)
     return [network.predict(preprocessor(picture)).logit for picture in pictures]
+
+
+def on_a_device(job: Job) -> tuple[Preprocessor, Network]:
+    """Return the stages and the network of an arm as a device has them."""
+    spec = job.config.preprocess
+    side = spec.crop_resize.size_px
+    return Preprocessor(spec), Network((job.directory / "student.tflite").read_bytes(), (side, side, 3))
 
 
 def _ece(labels: Vector, logits: Vector) -> float:
@@ -150,11 +147,7 @@ def device_costs(jobs: Sequence[Job]) -> dict[str, tuple[float, float]]:
     All arms take turns on the same frame, so that what else the machine does falls on all of them alike.
     """
     frames = [draw(0, number).pixels for number in range(COST_FRAMES)]
-    ready = []
-    for job in jobs:
-        size_px = job.config.preprocess.crop_resize.size_px
-        network = Network(Run(job.directory).path("student.tflite").read_bytes(), (size_px, size_px, 3))
-        ready.append((job.arm, Preprocessor(job.config.preprocess), network))
+    ready = [(job.arm, *on_a_device(job)) for job in jobs]
     taken: dict[str, list[tuple[float, float]]] = {job.arm: [] for job in jobs}
     for number in range(COST_ROUNDS):
         for arm, preprocessor, network in ready:
