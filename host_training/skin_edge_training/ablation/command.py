@@ -37,6 +37,7 @@ def ablate(
     is installed (pip install 'skin-edge[ray]') the trainings run on its cluster (RAY_ADDRESS), else in
     processes here.
     """
+    from skin_edge.strict import dump_yaml
     from skin_edge_training.ablation.plan import load_ablation
     from skin_edge_training.ablation.report import markdown, picture
     from skin_edge_training.ablation.sweep import LOCAL, plan_jobs, sweep
@@ -49,8 +50,9 @@ def ablate(
     plan, base = load_ablation(find_config(config))
     data = Run(out / "data")
     data.directory.mkdir(parents=True, exist_ok=True)
-    if not data.path("provenance.json").exists() or data.provenance().config.data != base.data:
+    if not data.path("config.yaml").exists() or data.config().data != base.data:
         prepare(base, data, cache, progress=showing)
+        data.write("config.yaml", dump_yaml(base))
     cores = len(os.sched_getaffinity(0))
     at_once = workers or min(4, cores)
     jobs = plan_jobs(plan, base, out, cache, threads=max(1, cores // at_once))
