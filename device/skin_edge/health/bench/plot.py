@@ -35,8 +35,8 @@ def plot(sustained: Sustained, title: str) -> str:
     end_s = samples[-1].at_s
     x = _scale(0.0, end_s, _LEFT, _RIGHT)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
-        f'height="{_HEIGHT}" font-family="Helvetica, Arial, sans-serif" font-size="12" fill="{_INK}">',
+        '<svg xmlns="http://www.w3.org/2000/svg" font-family="Helvetica, Arial, DejaVu Sans, sans-serif" '
+        f'viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" font-size="12" fill="{_INK}">',
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
         _text(_LEFT, 28, title, size=16, weight="bold"),
         _text(_LEFT, 48, _caption(sustained), colour="#5b6673"),
@@ -126,26 +126,22 @@ def _lower(samples: list[Sample], x: Scale) -> list[str]:
 
 
 def _throttled(samples: list[Sample], x: Scale) -> list[str]:
-    parts = []
+    spells: list[tuple[float, float]] = []
     start_s = 0.0
     for sample in samples:
         if sample.throttled or sample.under_voltage:
-            width = x(sample.at_s) - x(start_s)
-            parts.append(
-                f'<rect x="{x(start_s):.1f}" y="{_TOP}" width="{width:.1f}" height="{_BOTTOM - _TOP}" '
-                f'fill="#dc2626" fill-opacity="0.10"/>'
-            )
+            # One rectangle a spell: the edges of neighbours would show.
+            first_s = spells.pop()[0] if spells and spells[-1][1] == start_s else start_s
+            spells.append((first_s, sample.at_s))
         start_s = sample.at_s
+    parts = [
+        f'<rect x="{x(first_s):.1f}" y="{_TOP}" width="{x(last_s) - x(first_s):.1f}" '
+        f'height="{_BOTTOM - _TOP}" fill="#dc2626" fill-opacity="0.10"/>'
+        for first_s, last_s in spells
+    ]
     if parts:
-        parts.append(
-            _text(
-                _LEFT + 8,
-                _BOTTOM + 36,
-                "red ground: slowed down by heat or low voltage",
-                colour="#b91c1c",
-                size=11,
-            )
-        )
+        told = "red ground: slowed down by heat or low voltage"
+        parts.append(_text(_LEFT, _BOTTOM + 36, told, colour="#b91c1c", size=11))
     return parts
 
 

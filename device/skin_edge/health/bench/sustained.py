@@ -184,8 +184,8 @@ class _Run:
         room = os.statvfs(self._folder)
         if room.f_bavail * room.f_frsize < _MIN_FREE_BYTES:
             raise StorageError(
-                f"{self._folder}: less than {_MIN_FREE_BYTES // 1_000_000} MB free, which a run at full speed would "
-                "fill; free room, or set SKIN_EDGE_HOME to another disk",
+                f"{self._folder}: less than {_MIN_FREE_BYTES // 1_000_000} MB free, which a run at full "
+                "speed would fill; free room, or set SKIN_EDGE_HOME to another disk",
                 code="storage-full",
             )
 

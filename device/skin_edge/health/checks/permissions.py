@@ -21,8 +21,16 @@ _NODES = {
 def check_permissions(context: Context) -> Finding:
     """Results are about people: the state folder is for its owner, the log and pictures for nobody else."""
     folder = context.state_dir
-    if not folder.exists():
+    try:
+        folder.stat()
+    except FileNotFoundError:
         return Finding(status="skip", message=f"{folder} is made with the first result, for its owner only")
+    except PermissionError:
+        return Finding(
+            status="fail",
+            message=f"user {_me()} may not reach {folder}",
+            fix="run skin-edge as the user whose folder it is, or choose another state folder",
+        )
     data: dict[str, object] = {"folder": str(folder), "mode": _octal(folder)}
     if not folder.is_dir():
         return Finding(

@@ -77,11 +77,19 @@ def check_disk(context: Context) -> Finding:
 def check_log(context: Context) -> Finding:
     """`PRAGMA quick_check` of the results log, without changing it."""
     path = context.state_dir / FILE_NAME
-    if not path.exists():
+    try:
+        size_mb = path.stat().st_size / _MB
+    except (FileNotFoundError, NotADirectoryError):
         return Finding(status="skip", message="no results log yet; the first result makes it")
+    except PermissionError:
+        return Finding(
+            status="fail",
+            message=f"{path} cannot be reached by this user",
+            fix="run doctor as the user whose log it is, as in: sudo -u skin-edge skin-edge doctor",
+        )
     wal = path.with_name(f"{path.name}-wal")
     wal_mb = wal.stat().st_size / _MB if wal.exists() else 0.0
-    data: dict[str, object] = {"path": str(path), "size_mb": path.stat().st_size / _MB, "wal_mb": wal_mb}
+    data: dict[str, object] = {"path": str(path), "size_mb": size_mb, "wal_mb": wal_mb}
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as log:
             problems = [text for (text,) in log.execute("PRAGMA quick_check(3)")]
