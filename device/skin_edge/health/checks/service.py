@@ -10,7 +10,9 @@ from skin_edge.health.checks.check import Context, Finding
 
 UNIT: Final = "skin-edge.service"
 _TIMEOUT_S: Final = 10.0
-_PROPERTIES: Final = ("LoadState", "ActiveState", "SubState", "UnitFileState", "Result", "NRestarts")
+_PROPERTIES: Final = ("LoadState", "ActiveState", "SubState", "UnitFileState", "Result", "NRestarts", "User")
+#: State folder of the service, whatever that of the user is who asks.
+_STATE: Final = "var/lib/skin-edge"
 #: A service that was restarted so often does not run, it is being kept alive.
 _MANY_RESTARTS: Final = 5
 
@@ -34,7 +36,27 @@ def check_service(context: Context) -> Finding:
             message=f"systemctl cannot tell about {UNIT}: {done.stderr.strip()[:200]}",
             fix=f"systemctl status {UNIT}",
         )
-    return judge(dict(line.partition("=")[::2] for line in done.stdout.splitlines()))
+    unit = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+    return _foreign_state(unit, context) or judge(unit)
+
+
+def _foreign_state(unit: dict[str, str], context: Context) -> Finding | None:
+    """A finding where the service cannot write its own state folder: `sudo skin-edge capture` made it."""
+    state, user = context.root / _STATE, unit.get("User") or "root"
+    if unit.get("LoadState") != "loaded" or user == "root" or not state.is_dir():
+        return None
+    try:
+        owner = state.owner()
+    except KeyError:
+        owner = str(state.stat().st_uid)
+    if owner == user:
+        return None
+    return Finding(
+        status="fail",
+        message=f"{state} belongs to {owner}, but {UNIT} runs as {user} and cannot log there",
+        fix=f"sudo chown -R {user}: {state}",
+        data=dict(unit),
+    )
 
 
 def judge(unit: dict[str, str]) -> Finding:

@@ -25,7 +25,8 @@ def check_software(context: Context) -> Finding:
         "opencv": _imported("cv2"),
         "runtime": next((f"{n} {v}" for n in _RUNTIMES if (v := _installed(n))), None),
     }
-    text = ", ".join(f"{k} {v}" for k, v in versions.items() if v and k not in ("runtime", "machine"))
+    shown = {"skin-edge": "skin_edge", "Python": "python", "numpy": "numpy", "OpenCV": "opencv"}
+    text = ", ".join(f"{name} {versions[key]}" for name, key in shown.items())
     if not _PYTHON[0] <= sys.version_info[:2] < _PYTHON[1]:
         return Finding(
             status="fail",
@@ -50,7 +51,7 @@ def check_software(context: Context) -> Finding:
             fix="pip install ai-edge-litert, which goes before it",
             data=versions,
         )
-    return Finding(status="ok", message=f"{versions['runtime']}, {text}", data=versions)
+    return Finding(status="ok", message=f"{text}, {versions['runtime']}", data=versions)
 
 
 def _imported(name: str) -> str:

@@ -113,7 +113,7 @@ def check_log(context: Context) -> Finding:
             fix="close other programs that read the log; the next result folds the file back",
             data=data,
         )
-    return Finding(status="ok", message=f"{data['rows']} results, quick_check is ok", data=data)
+    return Finding(status="ok", message=f"rows: {data['rows']}; quick_check is ok", data=data)
 
 
 def _write_problem(folder: Path) -> str | None:

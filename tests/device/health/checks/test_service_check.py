@@ -61,6 +61,22 @@ def test_what_systemctl_prints_is_read(
     assert check_service(make_context(root=tmp_path)).status == "ok"
 
 
+def test_a_state_folder_that_the_service_may_not_write_fails(
+    make_context: MakeContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "var/lib/skin-edge"
+    state.mkdir(parents=True)
+    printed = "\n".join(f"{k}={v}" for k, v in RUNNING.items())
+    systemctl(tmp_path, f"echo 'User=skin-edge'; cat <<'E'\n{printed}\nE", monkeypatch)
+    finding = check_service(make_context(root=tmp_path))
+    assert (finding.status, finding.fix) == ("fail", f"sudo chown -R skin-edge: {state}")
+    assert f"belongs to {state.owner()}" in finding.message
+    (tmp_path / "bin/systemctl").write_text(
+        f"#!/bin/sh\necho 'User={state.owner()}'; cat <<'E'\n{printed}\nE\n"
+    )
+    assert check_service(make_context(root=tmp_path)).status == "ok"
+
+
 def test_a_systemctl_that_fails_is_told(
     make_context: MakeContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
