@@ -173,7 +173,7 @@ def _draw(report: Report) -> None:
     console.emit(
         console.visible(
             f"{report.model} on {machine.board or machine.architecture} ({machine.cores} cores, "
-            f"{machine.runtime}, OpenCV {machine.opencv}), {report.threads} thread, "
+            f"{machine.runtime}, OpenCV {machine.opencv}), runtime threads: {report.threads}, "
             f"{report.source} of {report.width} x {report.height}"
         )
     )
