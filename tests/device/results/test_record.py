@@ -30,8 +30,8 @@ CONTRACT = """
  "site": "left forearm", "logit": 1.75, "temperature": 1.2, "operating_point": "sensitivity-95",
  "abstain_band": [0.25, 0.4], "preprocess_fingerprint": "SPEC", "image_path": null, "image_sha256": null,
  "explanation_path": null,
- "machine": {"temperature_c": 48.5, "throttled": false, "under_voltage": null, "clock": "rtc"}, "skin_edge_version": "VERSION",
- "notice": "Triage and research aid, not a diagnosis: a clinician decides."}
+ "machine": {"temperature_c": 48.5, "throttled": false, "under_voltage": null, "clock": "rtc"},
+ "skin_edge_version": "VERSION", "notice": "Triage and research aid, not a diagnosis: a clinician decides."}
 """
 for placeholder, value in (("MODEL", "ab" * 32), ("SPEC", "cd" * 32), ("VERSION", skin_edge.__version__)):
     CONTRACT = CONTRACT.replace(placeholder, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -86,12 +87,15 @@ def check_devices(context: Context) -> Finding:
     refused: list[tuple[Path, str]] = []
     opened: list[tuple[Path, str]] = []
     missing: list[str] = []
-    for globs, group, rest in patterns:
+    for globs, group, written in patterns:
+        # `v4l2:0`, `v4l2:/dev/video0`, and whatever options follow the number
+        number = re.match(r"(?:/dev/video)?(\d+)", written)
+        rest = number[1] if number else ""
         found = [
             node for pattern in globs for node in sorted(context.root.glob(pattern.format(rest=rest or "*")))
         ]
         if not found:
-            missing.append(f"/{globs[0].format(rest=rest)}")
+            missing.append(f"/{globs[0].format(rest=rest or '*')}")
         for node in found:
             (opened if os.access(node, os.R_OK | os.W_OK) else refused).append((node, group))
     data: dict[str, object] = {"user": _me(), "open": [str(n) for n, _ in opened], "missing": missing}

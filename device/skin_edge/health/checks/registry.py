@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
@@ -14,6 +15,8 @@ from skin_edge.errors import ConfigError, SkinEdgeError, UsageError
 from skin_edge.health.checks.check import Context, Finding, Result
 from skin_edge.health.checks.child import how_it_ended, run_child
 from skin_edge.health.platform import Platform
+
+_log = logging.getLogger(__name__)
 
 Check = Callable[[Context], Finding]
 
@@ -91,10 +94,11 @@ def _run_one(name: str, context: Context) -> Finding:
     except SkinEdgeError as error:
         return Finding(status="fail", message=_one_line(str(error)), data={"code": error.code})
     except Exception as error:  # noqa: BLE001 - whatever is broken in one check, the others are still told
+        _log.debug("the check %s failed", name, exc_info=True)
         return Finding(
             status="fail",
             message=_one_line(f"the check itself failed: {type(error).__name__}: {error}"),
-            fix=f"report it with what `SKIN_EDGE_DEBUG=1 skin-edge doctor --only {name}` shows",
+            fix=f"report it with what `skin-edge --verbose doctor --only {name}` shows",
             data={"code": "check-crashed"},
         )
 

@@ -117,6 +117,14 @@ def test_a_camera_that_can_be_opened_is_ok(make_context: MakeContext, devices: P
     assert (finding.status, finding.data["open"]) == ("ok", [str(devices / "dev/video0")])
 
 
+@pytest.mark.parametrize("source", ["v4l2:/dev/video0", "v4l2:0?width=1280", "v4l2:"])
+def test_a_camera_is_found_however_it_is_written(
+    make_context: MakeContext, devices: Path, source: str
+) -> None:
+    finding = check_devices(make_context(source=source, root=devices))
+    assert (finding.status, finding.data["open"]) == ("ok", [str(devices / "dev/video0")])
+
+
 def test_a_camera_that_is_not_there_fails(make_context: MakeContext, devices: Path) -> None:
     finding = check_devices(make_context(source="v4l2:7", root=devices))
     assert (finding.status, finding.message) == ("fail", "there is no /dev/video7")

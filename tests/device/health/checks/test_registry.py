@@ -17,8 +17,10 @@ MakeContext = Callable[..., Context]
 
 
 def test_a_check_that_crashes_takes_no_other_with_it(
-    monkeypatch: pytest.MonkeyPatch, make_context: MakeContext
+    monkeypatch: pytest.MonkeyPatch, make_context: MakeContext, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("DEBUG", "skin_edge")
+
     def crash(context: Context) -> Finding:
         raise ZeroDivisionError("no\nroom")
 
@@ -27,6 +29,7 @@ def test_a_check_that_crashes_takes_no_other_with_it(
     assert [r.status for r in results] == ["skip", "fail", "skip"]
     assert results[1].message == "the check itself failed: ZeroDivisionError: no room"
     assert results[1].data == {"code": "check-crashed"}
+    assert "Traceback" in caplog.text, "what `skin-edge --verbose doctor` shows"
 
 
 def test_a_library_that_kills_its_process_takes_no_other_check_with_it(
