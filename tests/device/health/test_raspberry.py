@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorded_machines import write_vcgencmd
 
@@ -43,6 +43,7 @@ def test_each_bit_means_what_the_documentation_says(
     assert (power.throttled_since_boot, power.under_voltage_since_boot) == (throttled_ever, low_ever)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_every_cause_is_a_bit_that_is_set(bits: int) -> None:
     known = [bit for bit in (0, 1, 2, 3, 16, 17, 18, 19) if bits >> bit & 1]
@@ -51,6 +52,7 @@ def test_every_cause_is_a_bit_that_is_set(bits: int) -> None:
     assert parsed == decode_throttled(bits)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_other_text_is_no_answer(text: str) -> None:
     if not text.strip().startswith(("throttled=0x", "temp=")):

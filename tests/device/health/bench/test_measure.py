@@ -6,7 +6,7 @@ import math
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skin_edge.health.bench.measure import Histogram, interleaved, spread
@@ -22,6 +22,7 @@ def test_percentiles_are_nearest_ranks() -> None:
         spread([])
 
 
+@settings(deadline=None)
 @given(TIMES)
 def test_a_percentile_has_that_part_at_or_below_it(times: list[float]) -> None:
     found = spread(times)
@@ -31,6 +32,7 @@ def test_a_percentile_has_that_part_at_or_below_it(times: list[float]) -> None:
         assert sum(t < value for t in times) < part * len(times)
 
 
+@settings(deadline=None)
 @given(TIMES)
 def test_a_histogram_is_right_to_one_part_in_a_hundred(times: list[float]) -> None:
     histogram = Histogram()
