@@ -15,7 +15,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,8 @@ import numpy as np
 from skin_edge.camera.decode import read_image
 from skin_edge.camera.drawing import draw
 from skin_edge.frame import Frame
+from skin_edge.health.bench.measure import interleaved
+from skin_edge.health.bench.process import bare_import, peak_mb, process_env
 from skin_edge.model.bundle import open_bundle
 from skin_edge.model.classifier import Classifier
 from skin_edge.model.locate import default_bundle_path
@@ -46,9 +47,6 @@ from skin_edge.session import Session
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ("MobileNetV3Small", "MobileNetV2", "EfficientNetB0")
-#: As an installation has it: modules compiled once, whatever this shell says.
-PROCESS_ENV = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-BARE_IMPORT = "import numpy, cv2, ai_edge_litert.interpreter"
 PICTURES = 60
 
 
@@ -69,17 +67,9 @@ class Row:
         return self.value >= self.target if self.at_least else self.value <= self.target
 
 
-def interleaved(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def medians_of(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Median milliseconds of each task, run in turn."""
-    times: dict[str, list[float]] = {name: [] for name in tasks}
-    for task in tasks.values():
-        task()
-    for _ in range(rounds):
-        for name, task in tasks.items():
-            started = time.perf_counter()
-            task()
-            times[name].append((time.perf_counter() - started) * 1e3)
-    return {name: statistics.median(values) for name, values in times.items()}
+    return {name: statistics.median(times) for name, times in interleaved(tasks, rounds).items()}
 
 
 def peer(path: Path) -> Callable[[], object]:
@@ -126,7 +116,7 @@ def frame_rows(peers: Path, rounds: int) -> list[Row]:
     session = Session(classifier)
     frame = Frame(pixels, name="benchmark", source="benchmark")
     tasks["frame to decision"] = lambda: session.process(frame)
-    medians = interleaved(tasks, rounds)
+    medians = medians_of(tasks, rounds)
     yardstick = medians["resize 1920x1080 to 224 (INTER_AREA)"] + medians["invoke MobileNetV3Small 224"]
     rows = [Row(name, value, "ms") for name, value in medians.items()]
     rows.append(
@@ -153,15 +143,15 @@ def process_rows(folder: Path, rounds: int) -> list[Row]:
     command = [str(Path(sys.executable).with_name("skin-edge"))]
     one = str(next(folder.iterdir()))
     commands = {
-        "bare import of numpy, cv2, litert": [sys.executable, "-c", BARE_IMPORT],
+        "bare import of numpy, cv2, litert": bare_import(),
         "skin-edge --help": [*command, "--help"],
         "skin-edge classify, one picture": [*command, "classify", one, "--json"],
     }
 
     def start(arguments: list[str]) -> None:
-        subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, env=PROCESS_ENV)
+        subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, env=process_env())
 
-    medians = interleaved({name: lambda a=a: start(a) for name, a in commands.items()}, rounds)
+    medians = medians_of({name: lambda a=a: start(a) for name, a in commands.items()}, rounds)
     rows = [Row(name, value / 1e3, "s", 0.4 if "help" in name else None) for name, value in medians.items()]
     ratio = medians["skin-edge classify, one picture"] / medians["bare import of numpy, cv2, litert"]
     rows.append(Row("classify one picture / bare import", ratio, "ratio", 1.6))
@@ -174,22 +164,6 @@ def process_rows(folder: Path, rounds: int) -> list[Row]:
         )
     )
     return rows
-
-
-def peak_mb(command: list[str]) -> float:
-    """Largest resident size of a command in MB, by the kernel's accounting.
-
-    Started by a small process of its own, since a child inherits the peak of the one that it was forked from.
-    """
-    code = (
-        "import resource, subprocess, sys;"
-        "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL);"
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
-    told = subprocess.run(
-        [sys.executable, "-S", "-c", code, *command], check=True, capture_output=True, env=PROCESS_ENV
-    )
-    return int(told.stdout) / 1024
 
 
 def folder_rows(folder: Path, rounds: int) -> list[Row]:
@@ -207,10 +181,10 @@ def folder_rows(folder: Path, rounds: int) -> list[Row]:
 
     def whole(arguments: list[str]) -> Callable[[], object]:
         return lambda: subprocess.run(
-            [*command, *arguments], check=True, stdout=subprocess.DEVNULL, env=PROCESS_ENV
+            [*command, *arguments], check=True, stdout=subprocess.DEVNULL, env=process_env()
         )
 
-    medians = interleaved({"bare": bare, "one": whole([str(paths[0])]), "all": whole([str(folder)])}, rounds)
+    medians = medians_of({"bare": bare, "one": whole([str(paths[0])]), "all": whole([str(folder)])}, rounds)
     ours = (len(paths) - 1) / (medians["all"] - medians["one"]) * 1e3
     theirs = len(paths) / medians["bare"] * 1e3
     return [

@@ -95,6 +95,26 @@ class QualityThresholds(Strict, frozen=True):
     ] = 0.12
 
 
+class HealthConfig(Strict, frozen=True):
+    """When `skin-edge doctor` warns and when it fails."""
+
+    warn_free_mb: Annotated[
+        int, Meta(ge=0, le=10_000_000, description="Free space of the state folder below which it warns.")
+    ] = 1000
+    min_free_mb: Annotated[
+        int, Meta(ge=0, le=10_000_000, description="Free space of the state folder below which it fails.")
+    ] = 100
+    warn_temperature_c: Annotated[
+        float, Meta(ge=0.0, le=150.0, description="Processor temperature above which it warns.")
+    ] = 75.0
+    max_temperature_c: Annotated[
+        float, Meta(ge=0.0, le=150.0, description="Processor temperature above which it fails.")
+    ] = 85.0
+    camera_timeout_s: Annotated[
+        float, Meta(gt=0.0, le=300.0, description="Seconds the camera has to give its first frame.")
+    ] = 15.0
+
+
 class Config(Strict, frozen=True):
     """All settings. Every key may be left out."""
 
@@ -104,6 +124,7 @@ class Config(Strict, frozen=True):
     quality: Annotated[QualityThresholds, Meta(description="When a frame is unfit to classify.")] = (
         QualityThresholds()
     )
+    health: Annotated[HealthConfig, Meta(description="When doctor warns and fails.")] = HealthConfig()
 
     def state_dir(self) -> Path:
         """Return the absolute folder of log, images and models; it need not exist yet.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,15 @@ from skin_edge.decision import DecisionPolicy
 from skin_edge.frame import Frame, Prediction
 from skin_edge.model.classifier import Classifier
 from skin_edge.quality import assess
-from skin_edge.results.record import ModelRef, Quality, ResultRecord, Timing, new_result_id, utc_timestamp
+from skin_edge.results.record import (
+    Machine,
+    ModelRef,
+    Quality,
+    ResultRecord,
+    Timing,
+    new_result_id,
+    utc_timestamp,
+)
 
 if TYPE_CHECKING:
     from skin_edge.results.log import ResultsLog
@@ -56,6 +65,7 @@ class Session:
         operating_point: name of one of the bundle's; None for its default.
         thresholds: of the quality gate.
         keeping: where results go; None logs nothing.
+        machine: called for each row, tells how the machine is; None leaves it out.
 
     Raises:
         UsageError: the bundle has no such operating point.
@@ -68,10 +78,12 @@ class Session:
         operating_point: str | None = None,
         thresholds: QualityThresholds | None = None,
         keeping: Keeping | None = None,
+        machine: Callable[[], Machine] | None = None,
     ) -> None:
         self._classifier = classifier
         self._thresholds = thresholds or QualityThresholds()
         self._keeping = keeping
+        self._machine = machine
         bundle = classifier.bundle
         self.policy = DecisionPolicy.from_manifest(bundle.manifest, operating_point)
         self._model = ModelRef(
@@ -118,6 +130,7 @@ class Session:
             operating_point=self.policy.operating_point,
             abstain_band=(self.policy.abstain_low, self.policy.abstain_high),
             preprocess_fingerprint=self._fingerprint,
+            machine=self._machine() if self._machine else None,
             skin_edge_version=__version__,
         )
         if self._keeping is not None:

@@ -70,6 +70,7 @@ def capture(
     from skin_edge.camera.source import open_source
     from skin_edge.config import load_config
     from skin_edge.errors import ImageError, UsageError
+    from skin_edge.health.monitor import MachineMonitor
     from skin_edge.results.log import ResultsLog
     from skin_edge.session import Keeping, Session
 
@@ -87,6 +88,7 @@ def capture(
             operating_point=operating_point or settings.model.operating_point,
             thresholds=settings.quality,
             keeping=Keeping(log, state_dir if keep_images else None),
+            machine=stack.enter_context(MachineMonitor.for_log(log)),
         )
         frames = stack.enter_context(
             open_source(wanted, fps=fps if fps is not None else settings.capture.fps)

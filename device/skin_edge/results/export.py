@@ -22,7 +22,7 @@ import msgspec
 from skin_edge.durable import replacing
 from skin_edge.errors import StorageError, UsageError
 from skin_edge.results.faults import storage_faults
-from skin_edge.results.record import ResultRecord
+from skin_edge.results.record import Machine, ResultRecord
 
 Format = Literal["csv", "jsonl"]
 
@@ -58,6 +58,10 @@ COLUMNS = (
     "explanation_path",
     "skin_edge_version",
     "notice",
+    "machine.temperature_c",
+    "machine.throttled",
+    "machine.under_voltage",
+    "machine.clock",
 )
 
 #: Cells that a minus sign may begin without being a formula.
@@ -72,6 +76,7 @@ _NUMERIC = frozenset(
         "temperature",
         "abstain_band.low",
         "abstain_band.high",
+        "machine.temperature_c",
     )
 )
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'", "＝", "＋", "－", "＠")
@@ -92,6 +97,7 @@ def flat_cells(record: ResultRecord) -> dict[str, str]:
     plain = msgspec.to_builtins(record)
     plain["abstain_band"] = dict(zip(("low", "high"), plain["abstain_band"], strict=True))
     plain["quality"]["metrics"] = msgspec.json.encode(plain["quality"]["metrics"], order="sorted").decode()
+    plain["machine"] = plain["machine"] or dict.fromkeys(Machine.__struct_fields__)
     cells = dict(_flatten(plain, ""))
     return {column: cells[column] for column in COLUMNS}
 

@@ -49,6 +49,8 @@ MIGRATIONS = (
             "CREATE INDEX results_image_path ON results (image_path) WHERE image_path IS NOT NULL",
         ),
     ),
+    # The record gained `machine`; the table stays as it is, and an older skin-edge refuses the log.
+    Migration("0004-machine", ()),
 )
 
 _LEDGER = "CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)"

@@ -77,6 +77,23 @@ class Timing(_Serialisable, frozen=True, kw_only=True):
     total: float
 
 
+class Machine(_Serialisable, frozen=True, kw_only=True):
+    """How the machine was when the decision was made; None is what it does not tell.
+
+    Attributes:
+        temperature_c: of the processor, degrees Celsius.
+        throttled: it was slowed down, by heat or by lack of power.
+        under_voltage: its supply was below what it needs.
+        clock: can `created_at` be believed: ``synchronised``, ``rtc`` (a hardware clock), ``unset`` (no), or
+            ``unknown``.
+    """
+
+    temperature_c: float | None = None
+    throttled: bool | None = None
+    under_voltage: bool | None = None
+    clock: Literal["synchronised", "rtc", "unset", "unknown"]
+
+
 class ResultRecord(_Serialisable, frozen=True, kw_only=True):
     """A decision with everything that is needed to understand and repeat it.
 
@@ -99,6 +116,7 @@ class ResultRecord(_Serialisable, frozen=True, kw_only=True):
         image_path: the kept picture, relative to the state directory.
         image_sha256: hex digest of that file.
         explanation_path: the drawn activation map.
+        machine: how the machine was; None where nobody looked.
 
     Raises:
         ValueError: a number that is not finite, a probability outside 0 to 1, an unknown label or a
@@ -127,6 +145,7 @@ class ResultRecord(_Serialisable, frozen=True, kw_only=True):
     image_path: str | None = None
     image_sha256: str | None = None
     explanation_path: str | None = None
+    machine: Machine | None = None
     skin_edge_version: str = skin_edge.__version__
     notice: str = skin_edge.DISCLAIMER
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from skin_edge.results.record import ModelRef, Quality, ResultRecord, Timing
+from skin_edge.results.record import Machine, ModelRef, Quality, ResultRecord, Timing
 
 SAMPLE = ResultRecord(
     image="replay:photos #7",
@@ -30,6 +30,7 @@ SAMPLE = ResultRecord(
     image_path=None,
     image_sha256=None,
     explanation_path=None,
+    machine=Machine(temperature_c=48.5, throttled=False, clock="rtc"),
 )
 
 

@@ -79,6 +79,10 @@ def test_csv_has_plain_values_that_read_back_exactly() -> None:
     assert (row["quality.ok"], row["quality.reasons"]) == ("false", "blurred")
     assert json.loads(row["quality.metrics"]) == {"a": 2.0, "b": 1e-9}
     assert (row["abstain_band.low"], row["abstain_band.high"]) == ("0.25", "0.4")
+    machine = [row[f"machine.{name}"] for name in ("temperature_c", "throttled", "under_voltage", "clock")]
+    assert machine == ["48.5", "false", "", "rtc"]
+    (without,) = exported_csv(make_record(machine=None))
+    assert {without[column] for column in COLUMNS if column.startswith("machine.")} == {""}
 
 
 @pytest.mark.parametrize("text", AWKWARD)

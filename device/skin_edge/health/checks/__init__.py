@@ -1,0 +1,1 @@
+"""What `skin-edge doctor` looks at: one file a group, each check a function in the registry of `registry`."""

@@ -1,0 +1,128 @@
+"""The configured camera: does it give a frame, in a process that can be killed if it hangs.
+
+python -m skin_edge.health.checks.camera SOURCE      the child's side: one JSON object on stdout
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import msgspec
+
+from skin_edge.health.checks.check import Context, Finding
+from skin_edge.health.checks.child import how_it_ended, run_child
+from skin_edge.strict import Strict
+
+#: A lens cap or a dead sensor: even a dark room is brighter on average (8-bit grey levels).
+_BLACK_LUMA = 4.0
+#: One unreadable picture in a folder is no broken source.
+_TRIES = 3
+
+
+class Probe(Strict, frozen=True):
+    """What the child says: the first frame, or why there is none; `seconds` from opening to that frame."""
+
+    width: int = 0
+    height: int = 0
+    luma_mean: float = 0.0
+    seconds: float = 0.0
+    unusable: int = 0
+    error: str | None = None
+    code: str = ""
+
+
+def check_camera(context: Context) -> Finding:
+    """Open the source that is configured, take a frame within the time-out, and look at it."""
+    source = context.source
+    if source is None:
+        return Finding(
+            status="skip",
+            message="no frame source is configured",
+            fix="set capture.source, or name one: skin-edge doctor --source demo",
+        )
+    timeout_s = context.settings.health.camera_timeout_s
+    try:
+        probe = _ask_child(source, timeout_s)
+    except subprocess.TimeoutExpired:
+        return Finding(
+            status="fail",
+            message=f"{source}: no frame within {timeout_s:g} s",
+            fix="close other programs that use it, unplug it and plug it in again, or restart the machine",
+            data={"source": source, "code": "camera-timeout"},
+        )
+    if probe.error is not None:
+        return Finding(
+            status="fail",
+            message=probe.error,
+            fix="check the cable and capture.source; `skin-edge capture --help` lists the sources",
+            data={"source": source, "code": probe.code},
+        )
+    data = {"source": source} | msgspec.to_builtins(probe)
+    told = f"{source}: {probe.width} x {probe.height} after {probe.seconds:.1f} s"
+    smallest = context.settings.quality.min_side_px
+    if probe.luma_mean < _BLACK_LUMA:
+        return Finding(
+            status="warn",
+            message=f"{told}, but the frame is black",
+            fix="take the cap off, switch the light on, and check the exposure",
+            data=data,
+        )
+    if min(probe.width, probe.height) < smallest:
+        return Finding(
+            status="warn",
+            message=f"{told}: the quality gate refuses a side below {smallest} px",
+            fix="choose a larger resolution of the camera",
+            data=data,
+        )
+    if probe.unusable:
+        return Finding(
+            status="warn",
+            message=f"{told}, but {probe.unusable} before it could not be used",
+            fix="look at the pictures of that source",
+            data=data,
+        )
+    return Finding(status="ok", message=told, data=data)
+
+
+def _ask_child(source: str, timeout_s: float) -> Probe:
+    done = run_child(__name__, source, timeout_s=timeout_s)
+    try:
+        return msgspec.json.decode(done.stdout, type=Probe)
+    except msgspec.DecodeError:
+        return Probe(error=f"{source}: the camera's driver {how_it_ended(done)}", code="camera-crashed")
+
+
+def _probe(source: str) -> Probe:
+    from skin_edge.camera.source import open_source
+    from skin_edge.errors import CameraError, ImageError, SkinEdgeError
+
+    started = time.perf_counter()
+    unusable = 0
+    last: SkinEdgeError = CameraError(f"{source}: the source gave no frame")
+    try:
+        with open_source(source) as frames:
+            while unusable < _TRIES:
+                try:
+                    frame = frames.read()
+                except ImageError as error:
+                    unusable, last = unusable + 1, error
+                    continue
+                if frame is None:
+                    break
+                height, width = frame.pixels.shape[:2]
+                luma = float(frame.pixels[:: max(1, height // 200), :: max(1, width // 200)].mean())
+                seconds = time.perf_counter() - started
+                return Probe(width=width, height=height, luma_mean=luma, seconds=seconds, unusable=unusable)
+    except SkinEdgeError as error:
+        last = error
+    return Probe(error=str(last), code=last.code, unusable=unusable)
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(msgspec.json.encode(_probe(sys.argv[1])))
+    sys.stdout.flush()
+    # A driver that hangs on close has given its frame all the same.
+    os._exit(0)
