@@ -143,13 +143,15 @@ class CameraConfig(Strict, frozen=True):
         float, Meta(gt=0.0, le=1_000_000.0, description="Seconds in which restarts are counted.")
     ] = 600.0
     backoff_s: Annotated[
-        float, Meta(ge=0.0, le=600.0, description="Seconds before a restart, doubled with each in the window.")
+        float,
+        Meta(ge=0.0, le=600.0, description="Seconds before a restart, doubled with each in the window."),
     ] = 0.5
     backoff_max_s: Annotated[
         float, Meta(ge=0.0, le=3_600.0, description="Seconds that this wait does not exceed.")
     ] = 30.0
     backoff_jitter: Annotated[
-        float, Meta(ge=0.0, le=1.0, description="Part by which each wait is lengthened or shortened at random.")
+        float,
+        Meta(ge=0.0, le=1.0, description="Part by which each wait is lengthened or shortened at random."),
     ] = 0.2
 
 

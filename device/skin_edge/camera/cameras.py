@@ -1,4 +1,4 @@
-"""Opens a camera: checks its text, and turns the settings into what the driver and the supervisor are told."""
+"""Opens a camera: checks its text, and hands the settings to the driver and the supervisor."""
 
 from __future__ import annotations
 

@@ -4,11 +4,11 @@ Whether a true picture is fit to classify is the quality gate's question; this o
 process, of every picture, so it looks at samples: 64 rows, or every eighth pixel each way.
 
     black    no sample above `black_level`: a covered lens, no light, or a dead sensor
-    frozen   bit for bit the picture before: the sampled rows, and then a checksum of all pixels, are the same.
-             Sensor noise makes that impossible for a camera that lives
+    frozen   bit for bit the picture before: the sampled rows, and then a checksum of all pixels, are the
+             same. Sensor noise makes that impossible for a camera that lives
     torn     the lower end, at least a sixteenth of the height, is one single colour, neither black nor white
-             (a transfer that broke off leaves grey or green there); or one row edge jumps along nine tenths of
-             the width while no other edge of the picture comes near (two pictures in one)
+             (a transfer that broke off leaves grey or green there); or one row edge jumps along nine tenths
+             of the width while no other edge of the picture comes near (two pictures in one)
     garbage  one colour all over, neither black nor white; or noise: neighbouring rows differ as much as
              pixels that have nothing to do with each other
 

@@ -148,7 +148,7 @@ def check_shape(picture: npt.NDArray[np.generic], out: Rgb) -> None:
     if picture.shape != out.shape or picture.dtype != np.uint8:
         raise BadFrameError(
             "wrong-size",
-            f"the camera sent {_size(picture.shape)} of {picture.dtype} where it had agreed on {_size(out.shape)}",
+            f"the camera sent {_size(picture.shape)} of {picture.dtype}, agreed was {_size(out.shape)}",
         )
 
 

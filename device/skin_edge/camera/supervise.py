@@ -19,7 +19,7 @@ from skin_edge.camera.driver import DriverSettings, Rgb
 from skin_edge.camera.events import FAULT_CODES, CameraEvent, EventKind, OnEvent
 from skin_edge.camera.ring import Ring
 from skin_edge.camera.source import FrameSource, Pace
-from skin_edge.camera.watch import Fault, Limits, Watch
+from skin_edge.camera.watch import Limits, Watch
 from skin_edge.errors import CameraError
 from skin_edge.frame import Frame
 
@@ -41,8 +41,8 @@ class SupervisedSource(FrameSource):
 
     The constructor returns when the camera is open. A picture handed out is a copy and stays valid; the
     newest counts, and what nobody asked for is dropped and counted: `Frame.metadata["dropped"]` is the number
-    since the picture before, `withheld` those of them that were black, torn and so on, `restarts` how often the
-    camera was started again.
+    since the picture before, `withheld` how many more were black, torn and so on, `restarts` how often the
+    camera was started again so far.
 
     Args:
         text: the source as the user wrote it.
@@ -89,7 +89,7 @@ class SupervisedSource(FrameSource):
         self._thread = threading.Thread(target=self._supervise, name=f"camera {text}", daemon=True)
         self._thread.start()
         try:
-            self._wait_until(lambda: self._opened)
+            self._wait_until(lambda: self._opened or None)
         except BaseException:
             self.close()
             raise
@@ -104,7 +104,8 @@ class SupervisedSource(FrameSource):
         if newest is None:
             return None
         ring, at = newest
-        return ring.previews[at].copy()
+        small: Rgb = ring.previews[at].copy()
+        return small
 
     def _next(self) -> Frame:
         self._pace.wait()
@@ -140,12 +141,12 @@ class SupervisedSource(FrameSource):
         offer, self._offer = self._offer, None
         return offer
 
-    def _wait_until(self, ready: Callable[[], T]) -> T:
+    def _wait_until(self, ready: Callable[[], T | None]) -> T:
         """Wait for `ready()` to be true; Ctrl-C, `close` and the end of the camera end the wait."""
         with self._changed:
             while True:
                 result = ready()
-                if result:
+                if result is not None:
                     return result
                 if self._error is not None:
                     raise self._error
@@ -197,13 +198,13 @@ class SupervisedSource(FrameSource):
         if self._on_event is not None:
             try:
                 self._on_event(CameraEvent(kind, cause, self.restarts))
-            except Exception:  # noqa: BLE001 - a listener's bug must not end the supervision
+            except Exception:
                 log.exception("on_event failed")
 
     def _supervise(self) -> None:
         try:
             self._error = self._run()
-        except Exception as error:  # noqa: BLE001 - the thread must not end in silence: read would wait for ever
+        except Exception as error:
             log.exception("the supervisor failed")
             self._error = CameraError(f"{self.text}: internal error: {error!r}", code="camera")
         finally:

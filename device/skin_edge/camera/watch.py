@@ -24,7 +24,11 @@ log = logging.getLogger(__name__)
 _TELL_AGAIN_S: Final = 10.0
 
 #: A driver's error that is a fault of its own; any other is `error`.
-_CODE_TO_FAULT: Final[dict[str, EventKind]] = {"camera-lost": "unplug", "camera-missing": "unplug"}
+_CODE_TO_FAULT: Final[dict[str, EventKind]] = {
+    "camera-lost": "unplug",
+    "camera-missing": "unplug",
+    "camera-hang": "hang-read",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +78,10 @@ class Listener(Protocol):
 
     text: str
 
-    def opened(self, name: str, notes: list[str]) -> None: ...  # noqa: D102
-    def offered(self, ring: Ring, message: dict[str, Any]) -> None: ...  # noqa: D102
-    def lives(self, ring: Ring, preview: int | None) -> None: ...  # noqa: D102
-    def report(self, kind: EventKind, cause: str) -> None: ...  # noqa: D102
+    def opened(self, name: str, notes: list[str]) -> None: ...
+    def offered(self, ring: Ring, message: dict[str, Any]) -> None: ...
+    def lives(self, ring: Ring, preview: int | None) -> None: ...
+    def report(self, kind: EventKind, cause: str) -> None: ...
 
 
 class Watch:
@@ -280,9 +284,7 @@ class _Life:
     def _refused(self, message: dict[str, Any]) -> Fault:
         code = message["code"]
         kind = _CODE_TO_FAULT.get(code, "error")
-        text = message["message"]
-        if not text.startswith(self._listener.text):
-            text = f"{self._listener.text}: {text}"
+        text = f"{self._listener.text}: {message['message']}"
         return Fault(kind, text, final=not message["opened"], code=code)
 
     def _hang(self) -> Fault:

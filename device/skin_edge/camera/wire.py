@@ -45,12 +45,13 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any], int | None] | None:
         ValueError: not a message.
     """
     room = socket.CMSG_SPACE(array.array("i").itemsize)
+    flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
     try:
-        data, ancillary, _, _ = channel.recvmsg(
-            MAX_MESSAGE_BYTES, room, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
-        )
-    except ConnectionError:
-        return None
+        data, ancillary, _, _ = channel.recvmsg(MAX_MESSAGE_BYTES, room, flags)
+    except ConnectionResetError:
+        # The other side ended without reading all it was sent. The kernel says so once, before it gives what
+        # that side had still to say: the cause of its end.
+        data, ancillary, _, _ = channel.recvmsg(MAX_MESSAGE_BYTES, room, flags)
     descriptors = array.array("i")
     for level, kind, payload in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):

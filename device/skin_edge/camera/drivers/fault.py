@@ -1,14 +1,14 @@
 """Cameras that fail on purpose, in the very process and under the very supervisor that real ones run in.
 
-    fault:KIND[,KEY=VALUE...]
+fault:KIND[,KEY=VALUE...]
 
-    KIND   none hang-open hang-read hang-close unplug wrong-size garbage torn black frozen slow crash error
-    after  good pictures before the fault (default 3; hang-open and hang-close have no use for it)
-    times  how many starts of the camera have the fault (default 1; 0: every one)
-    for    seconds that an unplugged camera stays away (default 0.5), or that a slow one takes for a picture
-           (default 0.3)
-    fps    pictures a second (default 30)
-    size   WIDTHxHEIGHT (default 320x240)
+KIND   none hang-open hang-read hang-close unplug wrong-size garbage torn black frozen slow crash error
+after  good pictures before the fault (default 3; hang-open and hang-close have no use for it)
+times  how many starts of the camera have the fault (default 1; 0: every one)
+for    seconds that an unplugged camera stays away (default 0.5), or that a slow one takes for a picture
+       (default 0.3)
+fps    pictures a second (default 30)
+size   WIDTHxHEIGHT (default 320x240)
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def parse_plan(rest: str) -> FaultPlan:
     """
     kind, *pairs = rest.split(",")
     if kind not in FAULTS:
-        raise UsageError(f"source 'fault:{rest}': no such fault {kind!r}; expected one of {', '.join(FAULTS)}")
+        raise UsageError(
+            f"source 'fault:{rest}': no such fault {kind!r}; expected one of {', '.join(FAULTS)}"
+        )
     readers: dict[str, Callable[[str], dict[str, object]]] = {
         "after": lambda value: {"after": _number(value, int, 0, 10**9)},
         "times": lambda value: {"times": _number(value, int, 0, 10**9)},
@@ -117,7 +119,7 @@ class FaultDriver:
             time.sleep(_FOREVER_S)
         away_s = 0.5 if plan.for_s is None else plan.for_s
         if plan.kind == "unplug" and self._since_fault_s is not None and self._since_fault_s < away_s:
-            raise CameraError(f"fault:{plan.kind}: no such camera, it is unplugged", code="camera-lost")
+            raise CameraError("no such camera: it is unplugged", code="camera-lost")
         return Opened(plan.width, plan.height, f"fault camera: {plan.kind}")
 
     def read(self, out: Rgb) -> Mapping[str, str]:
@@ -151,9 +153,9 @@ class FaultDriver:
         elif kind == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
         elif kind == "error":
-            raise CameraError("fault:error: the driver reports an input/output error", code="camera-error")
+            raise CameraError("the driver reports an input/output error", code="camera-error")
         elif kind == "unplug":
-            raise CameraError("fault:unplug: the camera is gone: no such device", code="camera-lost")
+            raise CameraError("the camera is gone: it was unplugged", code="camera-lost")
         elif kind == "wrong-size":
             fill(out, np.zeros((self._plan.height // 2, self._plan.width // 2, 3), np.uint8))
         elif kind == "garbage":
