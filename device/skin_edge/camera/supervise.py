@@ -191,9 +191,10 @@ class SupervisedSource(FrameSource):
             self._faulty = False
             self.report("recovered", f"{self.text}: pictures again after {self.restarts} restarts")
 
-    def report(self, kind: EventKind, cause: str) -> None:
-        """Tell the log and whoever asked to be told."""
-        level = logging.INFO if kind in ("opened", "recovered") else logging.WARNING
+    def report(self, kind: EventKind, cause: str, *, final: bool = False) -> None:
+        """Tell whoever asked to be told, and the log: as a warning where nobody else would hear it."""
+        heard = self._on_event is not None or kind in ("opened", "recovered", "gave-up")
+        level = logging.INFO if heard or final else logging.WARNING
         log.log(level, "%s: %s", kind, cause)
         if self._on_event is not None:
             try:
@@ -221,8 +222,9 @@ class SupervisedSource(FrameSource):
             with self._changed:
                 self._live = False
             self._faulty = True
-            self.report(fault.kind, fault.cause)
-            if fault.final and not self._opened:
+            final = fault.final and not self._opened
+            self.report(fault.kind, fault.cause, final=final)  # a final one is raised besides
+            if final:
                 return CameraError(fault.cause, code=fault.code or FAULT_CODES[fault.kind])
             wait_s = self._budget.spend(time.monotonic())
             if wait_s is None:

@@ -73,7 +73,7 @@ def query_device(path: Path) -> V4l2Device:
     except OSError as error:
         if error.errno in (errno.ENOTTY, errno.EINVAL, errno.ENOSYS):
             raise CameraError(
-                f"{path} is no video device{_others(path)}", code="camera-not-capture"
+                f"{path} is no video device; {_others(path)}", code="camera-not-capture"
             ) from error
         raise _cannot_open(path, error) from error
     finally:
@@ -83,7 +83,7 @@ def query_device(path: Path) -> V4l2Device:
     device = V4l2Device(path, _text(driver), _text(card), _text(bus))
     if not (can & _CAP_VIDEO_CAPTURE and can & _CAP_STREAMING):
         raise CameraError(
-            f"{path} ({device.card}) does not give pictures; a camera often has two devices{_others(path)}",
+            f"{path} ({device.card}) does not give pictures; a camera often has two devices, and {_others(path)}",
             code="camera-not-capture",
         )
     return device
@@ -111,7 +111,7 @@ def device_paths() -> list[Path]:
 def _cannot_open(path: Path, error: OSError) -> CameraError:
     if error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return CameraError(
-            f"no such device {path}: is the camera connected?{_others(path)} Without a camera, try demo",
+            f"no such device {path}: is the camera connected? {_others(path)}; without a camera, try demo",
             code="camera-missing",
         )
     if error.errno in (errno.EACCES, errno.EPERM):
@@ -125,7 +125,7 @@ def _cannot_open(path: Path, error: OSError) -> CameraError:
 
 def _others(path: Path) -> str:
     names = [str(p) for p in device_paths() if p != path]
-    return f"; there is {', '.join(names)}." if names else "; no /dev/video* exists."
+    return f"there is {', '.join(names)}" if names else "no other /dev/video* exists"
 
 
 def _text(raw: bytes) -> str:

@@ -40,8 +40,8 @@ class GstDriver:
         if not has_gstreamer(cv2.getBuildInformation()):
             raise CameraError(
                 f"OpenCV {cv2.__version__} here was built without GStreamer, as all wheels are; "
-                "use the system's: `sudo apt install python3-opencv`, a venv made with --system-site-packages, and in it `pip "
-                "uninstall opencv-python-headless`",
+                "use the system's: `sudo apt install python3-opencv`, a venv made with "
+                "--system-site-packages, and in it `pip uninstall opencv-python-headless`",
                 code="camera-unsupported",
             )
         self._capture = cv2.VideoCapture(self._pipeline, cv2.CAP_GSTREAMER)
