@@ -30,7 +30,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from skin_edge.camera import FrameSource, open_source
+from skin_edge.camera import open_source
 from skin_edge.camera.events import FAULT_CODES, CameraEvent
 from skin_edge.config import CameraConfig
 from skin_edge.errors import CameraError
@@ -38,7 +38,7 @@ from skin_edge.errors import CameraError
 SETTINGS = CameraConfig(
     open_timeout_s=4.0,
     read_timeout_s=0.5,
-    close_timeout_s=0.5,
+    close_timeout_s=1.0,
     bad_s=0.2,
     black_s=0.2,
     frozen_s=0.2,
@@ -85,7 +85,7 @@ def attempt(text: str, kind: str, words: str, *, stays: bool) -> Try:
         text = re.sub(r",for=0[.]3$", ",for=1000", text) + ",times=0"
         settings = msgspec.structs.replace(settings, restarts=1)
     started = time.monotonic()
-    last_good = started
+    good = [started]
     recovered_at = None
     try:
         with open_source(f"fault:{text}", camera=settings, on_event=events.append) as source:
@@ -95,12 +95,14 @@ def attempt(text: str, kind: str, words: str, *, stays: bool) -> Try:
                     return Try("ended without a cause", None, None)
                 seen = [event for event in events if event.kind == kind]
                 if seen and frame.monotonic_s > seen[-1].monotonic_s:
-                    recovered_at = frame.monotonic_s
-                    break
-                last_good = frame.monotonic_s
+                    recovered_at = recovered_at or frame.monotonic_s
+                    if not stays:
+                        break
+                good.append(frame.monotonic_s)
                 if kind == "hang-close":
                     break
-            last_good = time.monotonic() if kind == "hang-close" else last_good
+            if kind == "hang-close":
+                good.append(time.monotonic())
     except CameraError as error:
         told = error.exit_code == 3 and error.code == FAULT_CODES[kind] and words in str(error)
         outcome = "exited 3, cause named" if told else f"exited with {error.code}: {error}"
@@ -108,20 +110,14 @@ def attempt(text: str, kind: str, words: str, *, stays: bool) -> Try:
         outcome = "recovered" if recovered_at is not None else "no fault seen"
     first = next((event for event in events if event.kind == kind), None)
     if kind == "hang-close" and first is not None:
-        outcome = _open_again(text, stays=stays)
+        with open_source("fault:none", camera=SETTINGS) as source:  # it was killed: is the way free?
+            outcome = "killed, opens again" if source.read() is not None else "does not open again"
     others = {event.kind for event in events} & set(FAULT_CODES) - {kind}
     if others:
         outcome += f" (also {', '.join(sorted(others))})"
-    detection = None if first is None else first.monotonic_s - last_good
+    detection = None if first is None else first.monotonic_s - max(t for t in good if t < first.monotonic_s)
     recovery = None if first is None or recovered_at is None else recovered_at - first.monotonic_s
-    return Try(outcome, detection if not stays or kind != "unplug" else None, recovery)
-
-
-def _open_again(text: str, *, stays: bool) -> str:
-    """A camera that hung in closing has been killed: it must open again."""
-    with open_source("fault:none", camera=SETTINGS) as source:
-        again = source.read() is not None
-    return ("killed, opens again" if again else "does not open again") if not stays else "killed, opens again"
+    return Try(outcome, detection, recovery)
 
 
 def left() -> tuple[int, int, int]:

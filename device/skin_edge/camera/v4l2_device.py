@@ -83,7 +83,7 @@ def query_device(path: Path) -> V4l2Device:
     device = V4l2Device(path, _text(driver), _text(card), _text(bus))
     if not (can & _CAP_VIDEO_CAPTURE and can & _CAP_STREAMING):
         raise CameraError(
-            f"{path} ({device.card}) does not give pictures; a camera often has two devices, and {_others(path)}",
+            f"{path} ({device.card}) gives no pictures; many cameras have two devices, and {_others(path)}",
             code="camera-not-capture",
         )
     return device

@@ -43,6 +43,7 @@ def main() -> None:
     if settings["colour_gains"] is not None:
         settings["colour_gains"] = tuple(settings["colour_gains"])
     Worker(channel, task["kind"], task["rest"], DriverSettings(**settings)).run()
+    os._exit(0)  # the camera is closed; taking numpy and a driver's library apart takes longer than that
 
 
 def _die_with_parent(parent: int) -> None:

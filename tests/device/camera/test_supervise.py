@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import subprocess
 import sys
@@ -125,8 +124,7 @@ def test_a_fault_is_named_and_the_camera_comes_back(camera: Open, text: str, kin
 def test_a_fault_that_stays_ends_with_its_cause(camera: Open, text: str, kind: str, words: str) -> None:
     one = camera(text, restarts=1, read_timeout_s=0.5)
     with pytest.raises(CameraError, match=words) as caught:
-        for _ in range(100):
-            one.source.read()
+        read_until(one, "never")
     assert (caught.value.exit_code, caught.value.code) == (3, FAULT_CODES[kind])
     assert "gave up after 1 restarts" in str(caught.value)
     assert one.kinds()[-1] == "gave-up"
@@ -322,7 +320,7 @@ def test_nothing_is_left_behind(camera: Open) -> None:
 
     use()
     before = left()
-    for _ in range(3):
+    for _ in range(2):
         use()
     assert left() == before
 
@@ -358,4 +356,3 @@ def test_the_working_directory_is_not_imported_from(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     with open_source("fault:none", camera=QUICK) as source:
         assert source.read() is not None
-    assert os.getcwd() == str(tmp_path)
