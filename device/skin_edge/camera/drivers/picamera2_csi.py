@@ -71,7 +71,7 @@ def list_cameras() -> list[Any]:
         cameras = list(picamera2.global_camera_info())
     except (RuntimeError, OSError) as error:
         raise CameraError(f"picamera2 cannot list cameras: {error}", code="camera-error") from error
-    return [camera for camera in cameras if "/usb" not in str(camera.get("Id", ""))]
+    return [info for info in cameras if "/usb" not in str(info.get("Id", ""))]
 
 
 class Picamera2Driver:
@@ -115,7 +115,8 @@ class Picamera2Driver:
     def _configure(self) -> None:
         camera, wanted = self._camera, self._settings
         full_width, full_height = camera.sensor_resolution
-        size = (wanted.width or full_width, wanted.height or full_height)
+        # Odd sizes are refused by picamera2.
+        size = ((wanted.width or full_width) // 2 * 2, (wanted.height or full_height) // 2 * 2)
         small_width = min(wanted.preview_width, size[0]) // 2 * 2
         small = (small_width, max(2, round(small_width * size[1] / size[0]) // 2 * 2))
         configuration = camera.create_still_configuration(
@@ -180,6 +181,7 @@ class Picamera2Driver:
         try:
             request = self._camera.capture_request(wait=self._settings.read_timeout_s)
         except JobTimeoutError as error:
+            self._camera.cancel_all_and_flush()  # else closing would wait behind the picture
             raise CameraError(
                 f"hangs: no picture in {self._settings.read_timeout_s:g} s; check the ribbon cable",
                 code="camera-hang",
