@@ -201,8 +201,8 @@ def test_every_call_exists_with_that_signature_in_the_package() -> None:
         checked.add(name)
     assert checked >= {
         "global_camera_info", "create_still_configuration", "configure", "start", "set_controls", "close",
-        "capture_metadata", "capture_request", "cancel_all_and_flush", "make_array", "get_metadata", "release",
-        "stream_configuration",
+        "capture_metadata", "capture_request", "cancel_all_and_flush", "make_array", "get_metadata",
+        "release", "stream_configuration",
     }  # fmt: skip
 
 
