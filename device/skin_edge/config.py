@@ -62,10 +62,11 @@ class CameraConfig(Strict, frozen=True):
 
     width: Annotated[
         Annotated[int, Meta(ge=16, le=20_000)] | None,
-        Meta(description="Pixels across wanted. null: the camera's own choice, its largest with picamera2."),
+        Meta(description="Pixels across wanted. null: all of a picamera2 camera, 640 of a v4l2 one."),
     ] = None
     height: Annotated[
-        Annotated[int, Meta(ge=16, le=20_000)] | None, Meta(description="Pixels down wanted. null: likewise.")
+        Annotated[int, Meta(ge=16, le=20_000)] | None,
+        Meta(description="Pixels down wanted. null: all, or 480."),
     ] = None
     fps: Annotated[
         Annotated[float, Meta(gt=0.0, le=1000.0)] | None,

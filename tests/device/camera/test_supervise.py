@@ -147,6 +147,14 @@ def test_a_hang_in_opening_is_ended_and_tried_again() -> None:
     assert caught.value.code == "camera-hang"
 
 
+def test_mixed_faults_are_survived_one_after_the_other(camera: Open) -> None:
+    one = camera("fault:mixed,times=0,for=0.2", restarts=100, open_timeout_s=2.0, read_timeout_s=0.5)
+    for _ in range(12):
+        assert one.source.read() is not None
+    assert one.source.restarts >= 2
+    assert "gave-up" not in one.kinds()
+
+
 def test_a_hang_in_closing_is_ended(camera: Open) -> None:
     one = camera("fault:hang-close", close_timeout_s=0.3)
     one.source.read()

@@ -2,7 +2,8 @@
 
 fault:KIND[,KEY=VALUE...]
 
-KIND   none hang-open hang-read hang-close unplug wrong-size garbage torn black frozen slow crash error
+KIND   none hang-open hang-read hang-close unplug wrong-size garbage torn black frozen slow crash error,
+       or mixed: at every start another of those that come while it runs, by chance
 after  good pictures before the fault (default 3; hang-open and hang-close have no use for it)
 times  how many starts of the camera have the fault (default 1; 0: every one)
 for    seconds that an unplugged camera stays away (default 0.5), or that a slow one takes for a picture
@@ -17,7 +18,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -27,8 +28,11 @@ from skin_edge.errors import CameraError, UsageError
 
 FAULTS: Final = (
     "none", "hang-open", "hang-read", "hang-close", "unplug", "wrong-size", "garbage", "torn", "black",
-    "frozen", "slow", "crash", "error",
+    "frozen", "slow", "crash", "error", "mixed",
 )  # fmt: skip
+
+#: What `mixed` leaves out: no fault, itself, and what only shows at the end.
+_NOT_MIXED: Final = frozenset({"none", "mixed", "hang-close"})
 
 _FOREVER_S: Final = 1e6
 
@@ -100,12 +104,15 @@ class FaultDriver:
     """
 
     def __init__(self, rest: str, settings: DriverSettings) -> None:
-        self._plan = plan = parse_plan(rest)
+        plan = parse_plan(rest)
         self._fails = plan.times == 0 or settings.attempt < plan.times
+        self._rng = np.random.default_rng()
+        if plan.kind == "mixed":
+            plan = replace(plan, kind=str(self._rng.choice(sorted(set(FAULTS) - _NOT_MIXED))))
+        self._plan = plan
         self._since_fault_s = settings.since_fault_s
         self._number = 0
         self._due_s = 0.0
-        self._rng = np.random.default_rng()
         rows = np.linspace(90, 200, plan.height)[:, None, None]
         columns = np.linspace(0, 30, plan.width)[None, :, None]
         base = (rows + columns + np.array([20, 0, -20])).clip(0, 250).astype(np.uint8)
