@@ -57,7 +57,7 @@ class Ring:
     """The mapped memory; unmapped when the last array that looks into it is gone.
 
     Args:
-        descriptor: of the memory; closed here, the mapping outlives it.
+        descriptor: of the memory; closed here. Python keeps a duplicate for as long as it is mapped.
         layout: as the process that made it says.
         writable: False maps it for reading only.
     """

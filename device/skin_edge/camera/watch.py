@@ -291,7 +291,7 @@ class _Life:
         if not self.is_open:
             return self._fault("hang-open", f"hangs in opening, for more than {self._limits.open_s:g} s")
         return self._fault(
-            "hang-read", f"hangs: no picture for more than {self._limits.read_s:g} s; is it connected well?"
+            "hang-read", f"hangs: no picture for more than {self._limits.read_s:g} s (is it connected well?)"
         )
 
     def _fault(self, kind: str, cause: str) -> Fault:
