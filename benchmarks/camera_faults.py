@@ -36,7 +36,7 @@ from skin_edge.config import CameraConfig
 from skin_edge.errors import CameraError
 
 SETTINGS = CameraConfig(
-    open_timeout_s=4.0,
+    open_timeout_s=15.0,
     read_timeout_s=0.5,
     close_timeout_s=1.0,
     bad_s=0.2,
@@ -124,7 +124,8 @@ def left() -> tuple[int, int, int]:
     """Count descriptors, children (zombies among them) and names in /dev/shm."""
     gc.collect()
     this = psutil.Process()
-    return this.num_fds(), len(this.children()), len(list(Path("/dev/shm").iterdir()))
+    ours = [path for path in Path("/dev/shm").iterdir() if path.owner() == this.username()]
+    return this.num_fds(), len(this.children()), len(ours)
 
 
 def ms(values: list[float | None]) -> tuple[str, str]:
