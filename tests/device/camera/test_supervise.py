@@ -22,11 +22,12 @@ from skin_edge.camera.supervise import SupervisedSource
 from skin_edge.config import CameraConfig
 from skin_edge.errors import CameraError, UsageError
 
-#: Short, but long enough for a machine that is busy with other tests to start a process in.
+#: Short, but long enough for a machine that is busy with other tests; where a hang is the fault, HANG_S holds.
+HANG_S = 1.0
 QUICK = CameraConfig(
-    open_timeout_s=10.0,
-    read_timeout_s=1.0,
-    close_timeout_s=1.0,
+    open_timeout_s=20.0,
+    read_timeout_s=10.0,
+    close_timeout_s=5.0,
     bad_s=0.2,
     black_s=0.2,
     frozen_s=0.2,
@@ -97,7 +98,7 @@ def read_until(one: Camera, kind: str, reads: int = 200) -> None:
     ],
 )
 def test_a_fault_is_named_and_the_camera_comes_back(camera: Open, text: str, kind: str) -> None:
-    one = camera(text)
+    one = camera(text, **({"read_timeout_s": HANG_S} if kind == "hang-read" else {}))
     read_until(one, "recovered")
     kinds = one.kinds()
     assert kinds[0] == "opened"
@@ -122,7 +123,7 @@ def test_a_fault_is_named_and_the_camera_comes_back(camera: Open, text: str, kin
     ],
 )
 def test_a_fault_that_stays_ends_with_its_cause(camera: Open, text: str, kind: str, words: str) -> None:
-    one = camera(text, restarts=1, read_timeout_s=0.5)
+    one = camera(text, restarts=1, **({"read_timeout_s": HANG_S} if kind == "hang-read" else {}))
     with pytest.raises(CameraError, match=words) as caught:
         read_until(one, "never")
     assert (caught.value.exit_code, caught.value.code) == (3, FAULT_CODES[kind])
@@ -182,7 +183,7 @@ def test_a_killed_capture_process_is_replaced(camera: Open) -> None:
 
 
 def test_a_stopped_capture_process_is_a_hang(camera: Open) -> None:
-    one = camera("fault:none", read_timeout_s=0.4)
+    one = camera("fault:none", read_timeout_s=HANG_S)
     one.source.read()
     one.capture_process().suspend()
     read_until(one, "recovered")
