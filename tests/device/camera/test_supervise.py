@@ -22,7 +22,7 @@ from skin_edge.camera.supervise import SupervisedSource
 from skin_edge.config import CameraConfig
 from skin_edge.errors import CameraError, UsageError
 
-#: Short, but long enough for a machine that is busy with other tests; where a hang is the fault, HANG_S holds.
+#: Long enough for a machine that is busy with other tests; where a hang is the fault, HANG_S holds.
 HANG_S = 1.0
 QUICK = CameraConfig(
     open_timeout_s=20.0,
@@ -136,12 +136,12 @@ def test_a_fault_that_stays_ends_with_its_cause(camera: Open, text: str, kind: s
 
 def test_a_hang_in_opening_is_ended_and_tried_again() -> None:
     events: list[CameraEvent] = []
-    settings = msgspec.structs.replace(QUICK, open_timeout_s=1.5)
+    settings = msgspec.structs.replace(QUICK, open_timeout_s=4.0)
     started = time.monotonic()
     with open_source("fault:hang-open", camera=settings, on_event=events.append) as source:
         assert source.read() is not None
     assert [event.kind for event in events][:3] == ["hang-open", "restart", "opened"]
-    assert 1.5 <= time.monotonic() - started < 10
+    assert 4.0 <= time.monotonic() - started < 30
     settings = msgspec.structs.replace(settings, open_timeout_s=0.5, restarts=0)
     with pytest.raises(CameraError, match=r"hangs in opening, for more than 0\.5 s") as caught:
         open_source("fault:hang-open,times=0", camera=settings)
@@ -246,7 +246,7 @@ def test_other_sources_have_no_preview() -> None:
 
 
 def test_close_from_another_thread_ends_a_read(camera: Open) -> None:
-    one = camera("fault:hang-read,after=1,times=0", read_timeout_s=60.0, close_timeout_s=0.2)
+    one = camera("fault:none,fps=0.25", close_timeout_s=0.2)
     one.source.read()
     threading.Timer(0.2, one.source.close).start()
     started = time.monotonic()
@@ -260,7 +260,7 @@ INTERRUPTED = """
 import sys, time
 from skin_edge.camera import open_source
 try:
-    with open_source("fault:hang-read,after=1") as source:
+    with open_source("fault:none,fps=0.25") as source:
         source.read()
         print("reading", flush=True)
         source.read()
