@@ -49,6 +49,22 @@ MIGRATIONS = (
             "CREATE INDEX results_image_path ON results (image_path) WHERE image_path IS NOT NULL",
         ),
     ),
+    Migration(
+        "0005-encryption",
+        (
+            # Where `key_id` is set, `subject` is a keyed hash and the values are in the sealed columns.
+            "ALTER TABLE results ADD COLUMN key_id TEXT",
+            "ALTER TABLE results ADD COLUMN sealed_subject BLOB",
+            "ALTER TABLE results ADD COLUMN sealed_site BLOB",
+        ),
+    ),
+    Migration(
+        "0006-removals",
+        (
+            # Pictures that no row names any more and that are still to be deleted from the disk.
+            "CREATE TABLE removals (path TEXT PRIMARY KEY) WITHOUT ROWID",
+        ),
+    ),
 )
 
 _LEDGER = "CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)"

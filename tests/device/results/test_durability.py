@@ -242,7 +242,7 @@ import os, sys
 from pathlib import Path
 import numpy as np
 from sample_records import make_record
-from skin_edge.results.images import save_image
+from skin_edge.results.images import ImageStore
 from skin_edge.results.log import ResultsLog
 from skin_edge.results.record import new_result_id
 
@@ -252,7 +252,7 @@ os.write(1, b"opened")
 for _ in range(3):
     log.append(make_record())
     os.write(1, b"appended")
-save_image(state, np.zeros((8, 8, 3), np.uint8), new_result_id(0.0))
+ImageStore(state).save(np.zeros((8, 8, 3), np.uint8), new_result_id(0.0))
 os.write(1, b"saved")
 """
 

@@ -29,7 +29,7 @@ CONTRACT = """
  "created_at": "2026-01-31T12:00:00.250Z", "source": "replay:photos", "subject": "P-017",
  "site": "left forearm", "logit": 1.75, "temperature": 1.2, "operating_point": "sensitivity-95",
  "abstain_band": [0.25, 0.4], "preprocess_fingerprint": "SPEC", "image_path": null, "image_sha256": null,
- "explanation_path": null, "skin_edge_version": "VERSION",
+ "explanation_path": null, "pictures_removed_at": null, "encrypted": [], "skin_edge_version": "VERSION",
  "notice": "Triage and research aid, not a diagnosis: a clinician decides."}
 """
 for placeholder, value in (("MODEL", "ab" * 32), ("SPEC", "cd" * 32), ("VERSION", skin_edge.__version__)):
@@ -50,7 +50,7 @@ def test_decoding_gives_the_same_record() -> None:
 
 def test_a_row_of_a_version_without_the_optional_fields_decodes() -> None:
     encoded = json.loads(CONTRACT)
-    for name in ("reasons", "image_path", "explanation_path", "subject"):
+    for name in ("reasons", "image_path", "explanation_path", "subject", "pictures_removed_at", "encrypted"):
         del encoded[name]
     assert msgspec.json.decode(json.dumps(encoded), type=ResultRecord) == make_record(
         result_id="r1", subject=None
