@@ -53,8 +53,8 @@ def open_to_read(path: Path, busy_timeout_s: float) -> tuple[sqlite3.Connection,
     try:
         return _open_to_read(path, _read_mode(path), busy_timeout_s)
     except StorageError as error:
-        # A log that nobody has open needs room for -shm; where it has no -wal, it can be read as it is.
-        if error.code != "storage-full" or path.with_name(f"{path.name}-wal").exists():
+        # A log that nobody has open needs room for -shm; where nothing is in -wal, it can be read as it is.
+        if error.code != "storage-full" or _size(path.with_name(f"{path.name}-wal")):
             raise
         return _open_to_read(path, _IMMUTABLE, busy_timeout_s)
 
@@ -105,3 +105,10 @@ def _use_wal(connection: sqlite3.Connection, path: Path, timeout_s: float) -> No
                 "choose a state directory on a local disk"
             )
         return
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

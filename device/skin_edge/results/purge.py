@@ -13,7 +13,7 @@ from skin_edge.results.record import ResultRecord, utc_timestamp
 from skin_edge.results.removal import Removed, give_back_room, named_pictures, remove
 from skin_edge.results.retention import CLOCK_FLOOR, older_than
 from skin_edge.results.rows import READ_COLUMNS, from_row
-from skin_edge.results.strays import Strays, delete_strays, find_strays
+from skin_edge.results.strays import GRACE_S, Strays, delete_strays, find_strays
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Plan:
         return not (self.seqs or self.strays.all)
 
 
-def plan(log: ResultsLog, selection: Selection) -> Plan:
+def plan(log: ResultsLog, selection: Selection, *, grace_s: float = GRACE_S) -> Plan:
     """Return what the selection stands for; nothing is changed.
 
     Raises:
@@ -80,7 +80,7 @@ def plan(log: ResultsLog, selection: Selection) -> Plan:
         seqs=tuple(seqs),
         pictures=pictures,
         picture_bytes=sum(_size(state_dir / path) for path in pictures),
-        strays=find_strays(log) if selection.orphans else Strays(),
+        strays=find_strays(log, grace_s=grace_s) if selection.orphans else Strays(),
         unreadable=log.count_sealed() if selection.subject is not None else 0,
     )
 

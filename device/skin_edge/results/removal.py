@@ -154,7 +154,8 @@ def give_back_room(log: ResultsLog, *, truncate: bool) -> None:
         if mode == 2:  # incremental
             (left,) = connection.execute("PRAGMA freelist_count").fetchone()
             for _ in range(0, left, _PAGES_PER_STEP):
-                connection.execute(f"PRAGMA incremental_vacuum({_PAGES_PER_STEP})").fetchall()
+                # A script, because `execute` stops after the first page: each is a step without a row.
+                connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_PER_STEP})")
         mode_of_checkpoint = "TRUNCATE" if truncate else "PASSIVE"
         connection.execute(f"PRAGMA wal_checkpoint({mode_of_checkpoint})").fetchall()
 

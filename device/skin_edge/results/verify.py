@@ -17,7 +17,7 @@ from skin_edge.results.images import FOLDER
 from skin_edge.results.log import FILE_NAME, ResultsLog
 from skin_edge.results.removal import named_pictures
 from skin_edge.results.rows import READ_COLUMNS, decode, from_row
-from skin_edge.results.strays import ASIDE, Strays, delete_strays, find_strays, set_aside
+from skin_edge.results.strays import ASIDE, GRACE_S, Strays, delete_strays, find_strays, set_aside
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -61,12 +61,15 @@ class _Rows:
         self.altered: list[str] = []
 
 
-def verify(log: ResultsLog, progress: Callable[[list[str]], Iterable[str]] = iter) -> tuple[Check, ...]:
+def verify(
+    log: ResultsLog, progress: Callable[[list[str]], Iterable[str]] = iter, *, grace_s: float = GRACE_S
+) -> tuple[Check, ...]:
     """Return every check; nothing is changed.
 
     Args:
         log: open.
         progress: goes through the pictures, of which reading each takes the time.
+        grace_s: files younger than this may belong to a capture that runs, in seconds.
 
     Raises:
         StorageError: the log or a directory cannot be read at all.
@@ -82,12 +85,12 @@ def verify(log: ResultsLog, progress: Callable[[list[str]], Iterable[str]] = ite
         checks += _row_checks(rows)
     _read_pictures(state_dir, rows, progress)
     checks += _picture_checks(rows)
-    checks += _stray_checks(find_strays(log))
+    checks += _stray_checks(find_strays(log, grace_s=grace_s))
     checks.append(_modes(state_dir))
     return tuple(checks)
 
 
-def repair(log: ResultsLog) -> tuple[str, ...]:
+def repair(log: ResultsLog, *, grace_s: float = GRACE_S) -> tuple[str, ...]:
     """Put right what loses nothing, and return what was done, a line each.
 
     Unfinished deletions are finished, temporaries deleted, orphans moved to ``orphans/``, and modes narrowed.
@@ -96,7 +99,7 @@ def repair(log: ResultsLog) -> tuple[str, ...]:
         StorageError: something of it failed.
     """
     state_dir = log.path.parent
-    found = find_strays(log)
+    found = find_strays(log, grace_s=grace_s)
     done = []
     delete_strays(log, Strays(temporaries=found.temporaries, unfinished=found.unfinished))
     done += [f"deleted {path}" for path in (*found.temporaries, *found.unfinished)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import shutil
@@ -257,7 +256,9 @@ os.write(1, b"saved")
 """
 
 
-def test_what_is_acknowledged_has_been_flushed_to_the_disk(tmp_path: Path) -> None:
+def test_what_is_acknowledged_has_been_flushed_to_the_disk(
+    tmp_path: Path, script_env: dict[str, str]
+) -> None:
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is not installed, so the flushes before an acknowledgement cannot be seen")
@@ -275,7 +276,7 @@ def test_what_is_acknowledged_has_been_flushed_to_the_disk(tmp_path: Path) -> No
         [*traced, sys.executable, "-c", FLUSHES, state],
         check=True,
         capture_output=True,
-        env={**os.environ, "PYTHONPATH": str(HERE)},
+        env=script_env,
         timeout=60,
     )
     flushed: list[list[str]] = [[]]
