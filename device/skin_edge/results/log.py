@@ -16,7 +16,7 @@ from skin_edge.errors import StorageError, UsageError
 from skin_edge.results.connect import open_to_read, open_to_write
 from skin_edge.results.faults import storage_faults
 from skin_edge.results.record import Label, ResultRecord, new_result_id, utc_timestamp
-from skin_edge.results.reserve import release_reserve
+from skin_edge.results.reserve import OPENING_BYTES, release_reserve
 from skin_edge.results.rows import READ_COLUMNS, from_row, insert
 
 if TYPE_CHECKING:
@@ -47,12 +47,13 @@ class ResultsLog:
     ) -> None:
         self.path = state_dir / FILE_NAME
         self.keyring = keyring
-        try:
-            self._connection = open_to_write(self.path, busy_timeout_s)
-        except StorageError as error:
-            if error.code != "storage-full" or not release_reserve(state_dir):
-                raise
-            self._connection = open_to_write(self.path, busy_timeout_s)
+        while True:
+            try:
+                self._connection = open_to_write(self.path, busy_timeout_s)
+                return
+            except StorageError as error:
+                if error.code != "storage-full" or not release_reserve(state_dir, OPENING_BYTES):
+                    raise
 
     @classmethod
     def open_readonly(

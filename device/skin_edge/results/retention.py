@@ -17,7 +17,7 @@ from skin_edge.results.faults import storage_faults
 from skin_edge.results.log import ResultsLog
 from skin_edge.results.record import utc_timestamp
 from skin_edge.results.removal import BATCH, Removed, finish, give_back_room, remove
-from skin_edge.results.reserve import disk_bytes, free_bytes, hold_reserve, release_reserve
+from skin_edge.results.reserve import disk_bytes, free_bytes, hold_reserve, missing_bytes, release_reserve
 
 _logger = logging.getLogger(__name__)
 
@@ -161,7 +161,8 @@ class Retention:
     def _by_room(self) -> Removed:
         query = f"SELECT r.seq FROM results r WHERE {_PICTURED} ORDER BY seq LIMIT {BATCH}"  # noqa: S608
         removed = Removed()
-        while self._free() < self._wanted and (seqs := self._seqs(query, {})):
+        wanted = self._wanted + missing_bytes(self._state_dir) if self._wanted else 0
+        while self._free() < wanted and (seqs := self._seqs(query, {})):
             removed += self._remove(seqs, pictures_only=True)
         return removed
 

@@ -191,7 +191,10 @@ def test_the_reserve_is_real_room_private_and_given_back(tmp_path: Path) -> None
     assert status.st_size == RESERVE_BYTES
     assert status.st_blocks * 512 >= RESERVE_BYTES, "a hole in a file holds no room"
     assert status.st_mode & 0o777 == 0o600
+    assert release_reserve(tmp_path, 100_000)
+    assert (tmp_path / RESERVE).stat().st_size == RESERVE_BYTES - 100_000
     assert hold_reserve(tmp_path)
+    assert (tmp_path / RESERVE).stat().st_size == RESERVE_BYTES
     assert release_reserve(tmp_path)
     assert not release_reserve(tmp_path)
 
@@ -294,7 +297,8 @@ print(json.dumps(told))
 def test_a_small_disk_is_filled_for_real_and_no_acknowledged_row_is_lost(
     run_on_disk: Callable[..., str], kind: str
 ) -> None:
-    told = json.loads(run_on_disk(FULL_DISK, kind=kind, size_kib=8192))
+    told = json.loads(run_on_disk(FULL_DISK, kind=kind, size_kib=12_288))
+    print(kind, told)  # noqa: T201 - shown with a failure, or by -s
     assert told["errors before full"] == 0, "the disk was met before it was full"
     rows, pictures = told["pictures went"]
     assert rows == 400
