@@ -7,10 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from skin_edge.errors import UsageError
+from skin_edge.errors import StorageError, UsageError
 from skin_edge.results.log import ResultsLog
 from skin_edge.results.record import ResultRecord, utc_timestamp
-from skin_edge.results.removal import Removed, give_back_room, named_pictures, remove
+from skin_edge.results.removal import (
+    BATCH,
+    LARGE_BATCH,
+    Removed,
+    give_back_room,
+    named_pictures,
+    remove,
+)
+from skin_edge.results.reserve import hold_reserve, release_reserve
 from skin_edge.results.retention import CLOCK_FLOOR, older_than
 from skin_edge.results.rows import READ_COLUMNS, from_row
 from skin_edge.results.strays import GRACE_S, Strays, delete_strays, find_strays
@@ -105,7 +113,20 @@ def carry_out(log: ResultsLog, chosen: Plan, *, images_only: bool) -> Removed:
     Raises:
         StorageError: not all could be deleted; run it again to finish.
     """
-    removed = remove(log, chosen.seqs, pictures_only=images_only, now_s=time.time())
+    state_dir = log.path.parent
+    try:
+        removed = _carry_out(log, chosen, images_only, LARGE_BATCH)
+    except StorageError as error:
+        # Deleting needs a little room itself, and on a full disk the reserve is that.
+        if error.code != "storage-full" or not release_reserve(state_dir):
+            raise
+        removed = _carry_out(log, chosen, images_only, BATCH)
+        hold_reserve(state_dir)
+    return removed
+
+
+def _carry_out(log: ResultsLog, chosen: Plan, images_only: bool, batch_rows: int) -> Removed:
+    removed = remove(log, chosen.seqs, pictures_only=images_only, now_s=time.time(), batch_rows=batch_rows)
     removed += delete_strays(log, chosen.strays)
     give_back_room(log, truncate=True)
     return removed

@@ -22,8 +22,10 @@ from skin_edge.results.log import ResultsLog
 from skin_edge.results.record import ResultRecord, utc_timestamp
 from skin_edge.results.rows import decode, encode
 
-#: Rows in a transaction: a writer beside waits milliseconds, and it fits the reserve of a full disk.
+#: Rows in a transaction that fits the reserve of a full disk.
 BATCH = 16
+#: Rows in a transaction where there is room: fewer flushes, and a writer beside still waits milliseconds.
+LARGE_BATCH = 256
 
 #: Free pages given back to the file system at a time; each is 4 KiB.
 _PAGES_PER_STEP = 256
@@ -77,7 +79,9 @@ def is_kept(path: str) -> bool:
     return len(parts) > 1 and parts[0] == FOLDER and ".." not in parts
 
 
-def remove(log: ResultsLog, seqs: Sequence[int], *, pictures_only: bool, now_s: float) -> Removed:
+def remove(
+    log: ResultsLog, seqs: Sequence[int], *, pictures_only: bool, now_s: float, batch_rows: int = BATCH
+) -> Removed:
     """Delete rows with their pictures, or only the pictures; on return that is durable.
 
     Args:
@@ -85,6 +89,7 @@ def remove(log: ResultsLog, seqs: Sequence[int], *, pictures_only: bool, now_s: 
         seqs: of the rows; one that is gone already is passed over.
         pictures_only: keep the rows, and note in them when the pictures went.
         now_s: that moment, seconds since the epoch.
+        batch_rows: rows in a transaction.
 
     Raises:
         StorageError: not all could be deleted; what is half done is finished by `finish`.
@@ -92,8 +97,8 @@ def remove(log: ResultsLog, seqs: Sequence[int], *, pictures_only: bool, now_s: 
     with log.reading() as connection:
         connection.execute("PRAGMA secure_delete = ON")  # overwrite what is deleted, not only forget it
     removed = Removed()
-    for start in range(0, len(seqs), BATCH):
-        batch = seqs[start : start + BATCH]
+    for start in range(0, len(seqs), batch_rows):
+        batch = seqs[start : start + batch_rows]
         with log.transaction("delete results") as connection:
             gone = _strip(log, connection, batch, now_s) if pictures_only else _delete(connection, batch)
         removed += Removed(results=gone) + finish(log)

@@ -310,6 +310,42 @@ def test_a_small_disk_is_filled_for_real_and_no_acknowledged_row_is_lost(
     assert told["room again"][1] > 0
 
 
+PURGE_ON_A_FULL_DISK = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from sample_records import make_record
+from skin_edge.results.images import ImageStore
+from skin_edge.results.keeping import Keeping
+from skin_edge.results.log import ResultsLog
+from skin_edge.results.purge import Selection, carry_out, plan
+from skin_edge.results.record import new_result_id
+from skin_edge.results.reserve import hold_reserve
+disk = Path(sys.argv[1])
+noise = np.random.default_rng(1).integers(0, 256, (60, 60, 3), np.uint8)
+with ResultsLog(disk / "state") as log:
+    hold_reserve(disk / "state")
+    keeping = Keeping(log, ImageStore(disk / "state"))
+    for _ in range(100):
+        keeping.keep(make_record(result_id=new_result_id()), noise)
+with open(disk / "ballast", "wb", buffering=0) as ballast:
+    for size in (65536, 4096, 1):
+        try:
+            while True:
+                ballast.write(bytes(size))
+        except OSError:
+            pass
+with ResultsLog(disk / "state") as log:
+    removed = carry_out(log, plan(log, Selection(keep=5)), images_only=True)
+    print(removed.pictures, log.count(), os.statvfs(disk).f_bavail > 0)
+"""
+
+
+@pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
+def test_pictures_can_be_purged_by_hand_on_a_full_disk(run_on_disk: Callable[..., str], kind: str) -> None:
+    assert run_on_disk(PURGE_ON_A_FULL_DISK, kind=kind, size_kib=16_384).split() == ["95", "100", "True"]
+
+
 def test_opening_for_reading_needs_no_room(run_on_disk: Callable[..., str]) -> None:
     script = """
 import os, sys

@@ -57,7 +57,10 @@ def test_without_settings_the_rest_is_shown_and_these_as_encrypted(run_cli: RunC
     assert (cells["subject"], cells["encrypted"]) == ("", "subject;site")
     report = json.loads(run_cli("results", "export", "--format", "fhir").stdout)["entry"][0]["resource"]
     assert report["subject"]["display"] == "encrypted"
-    assert run_cli("results", "list", "--json", "--subject", SUBJECT).stdout == ""
+    for command in (["list", "--json"], ["export", "--json"], ["purge", "--dry-run"]):
+        asked = run_cli("results", *command, "--subject", SUBJECT)
+        assert SUBJECT not in asked.stdout
+        assert "1 results are encrypted with a key that is not at hand, and may be of this" in asked.stderr
     checked = run_cli("results", "verify")
     assert checked.returncode == 0
     assert "1 rows are encrypted with a key that is not at hand" in checked.stdout

@@ -9,7 +9,7 @@ import typer
 
 from skin_edge.cli import console
 from skin_edge.cli.options import ConfigOption
-from skin_edge.cli.results.opening import open_to_read
+from skin_edge.cli.results.opening import note_unreadable, open_to_read
 from skin_edge.cli.results.selecting import LabelOption, SinceOption, SubjectOption, moment
 from skin_edge.errors import UsageError
 from skin_edge.results.export import open_output, write_records
@@ -56,6 +56,8 @@ def export(
         raise UsageError(f"--json means --format jsonl: give one of them, not --format {form} as well")
     taken_since = moment(since)
     log = open_to_read(config)
+    if log is not None:
+        note_unreadable(log, subject)
     records = iter(()) if log is None else log.iter_all(since=taken_since, label=label, subject=subject)
     try:
         with open_output(output) as stream:

@@ -11,7 +11,7 @@ import typer
 from skin_edge import DISCLAIMER
 from skin_edge.cli import console
 from skin_edge.cli.options import ConfigOption, JsonLinesOption, JsonOption
-from skin_edge.cli.results.opening import open_to_read
+from skin_edge.cli.results.opening import note_unreadable, open_to_read
 from skin_edge.cli.results.selecting import LabelOption, SinceOption, SubjectOption, moment
 from skin_edge.errors import UsageError
 from skin_edge.results.export import flat_cells, open_output
@@ -37,6 +37,7 @@ def list_results(
     with log:
         records = log.list(limit, since=taken_since, label=label, subject=subject)
         total = log.count()
+        note_unreadable(log, subject)
     if as_json:
         for record in records:
             console.emit_json(record)

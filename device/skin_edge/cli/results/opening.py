@@ -37,6 +37,16 @@ def open_to_change(config: Path | None) -> ResultsLog | None:
     return ResultsLog(state_dir, keyring=keyring)
 
 
+def note_unreadable(log: ResultsLog, subject: str | None) -> None:
+    """Say how many results may be of a subject that was asked for, and cannot be looked into."""
+    count = log.count_sealed() if subject is not None else 0
+    if count:
+        console.note(
+            f"{count} results are encrypted with a key that is not at hand, and may be of this subject too: "
+            "set encryption.key_file or encryption.old_key_files"
+        )
+
+
 def _state(config: Path | None) -> tuple[Path, Keyring | None]:
     settings = load_config(config)
     keyring = load_keyring(settings.encryption, to_write=False)

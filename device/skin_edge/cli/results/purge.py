@@ -9,7 +9,7 @@ import typer
 
 from skin_edge.cli import console
 from skin_edge.cli.options import ConfigOption, JsonOption
-from skin_edge.cli.results.opening import open_to_change, open_to_read
+from skin_edge.cli.results.opening import note_unreadable, open_to_change, open_to_read
 from skin_edge.cli.results.selecting import age_s
 from skin_edge.errors import UsageError
 
@@ -67,11 +67,7 @@ def purge(
         chosen = plan(log, selection)
         if not as_json:
             _show(log, chosen, images_only=images_only)
-        if chosen.unreadable:
-            console.note(
-                f"{chosen.unreadable} results are encrypted with a key that is not at hand, and may be of "
-                "this subject too: set encryption.key_file or encryption.old_key_files and purge again"
-            )
+        note_unreadable(log, subject)
         if not dry_run and not chosen.nothing:
             _ask(yes=yes)
             removed = carry_out(log, chosen, images_only=images_only)
