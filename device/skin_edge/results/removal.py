@@ -124,8 +124,8 @@ def finish(log: ResultsLog) -> Removed:
             except (FileNotFoundError, NotADirectoryError):
                 continue
             pictures += 1
-    for folder in {(state_dir / path).parent for path in paths}:
-        _settle(folder, state_dir / FOLDER)
+    for folder in {PurePosixPath(path).parent for path in paths}:
+        _settle(state_dir / folder, state_dir / folder.parts[0])
     with log.transaction("clear the list of pictures to delete") as connection:
         connection.executemany("DELETE FROM removals WHERE path = ?", [(path,) for path in paths])
     return Removed(pictures=pictures, picture_bytes=size)

@@ -34,18 +34,20 @@ class Strays:
         orphans: pictures that no row names.
         temporaries: files that were being written when power went.
         unfinished: pictures whose row is gone, which a removal that was cut short left.
+        aside: orphans that `verify --repair` moved to ``orphans/``.
         young: files that no row names yet, and that a capture which runs may be about to name.
     """
 
     orphans: tuple[str, ...] = ()
     temporaries: tuple[str, ...] = ()
     unfinished: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
     young: tuple[str, ...] = ()
 
     @property
     def all(self) -> tuple[str, ...]:
         """All that can be deleted."""
-        return (*self.orphans, *self.temporaries, *self.unfinished)
+        return (*self.orphans, *self.temporaries, *self.unfinished, *self.aside)
 
 
 def find_strays(log: ResultsLog, *, grace_s: float = GRACE_S) -> Strays:
@@ -56,7 +58,7 @@ def find_strays(log: ResultsLog, *, grace_s: float = GRACE_S) -> Strays:
     """
     state_dir = log.path.parent
     # Files first, then rows: a picture that got its row in between is then known.
-    files = {path: _age_s(state_dir / path) for path in kept_files(state_dir)}
+    files = {path: _age_s(state_dir / path) for path in _files(state_dir, FOLDER)}
     named = _named(log)
     unfinished = pending_removals(log)
     unknown = [path for path in files if path not in named and path not in unfinished]
@@ -65,19 +67,16 @@ def find_strays(log: ResultsLog, *, grace_s: float = GRACE_S) -> Strays:
         orphans=tuple(path for path in old if not _is_temporary(path)),
         temporaries=tuple(path for path in old if _is_temporary(path)),
         unfinished=tuple(path for path in unfinished if path in files),
+        aside=tuple(_files(state_dir, ASIDE)),
         young=tuple(path for path in unknown if files[path] < grace_s),
     )
 
 
-def kept_files(state_dir: Path) -> list[str]:
-    """Return every file below ``images/``, relative to the state directory, in the order of the names.
-
-    Raises:
-        StorageError: a directory cannot be read.
-    """
-    with storage_faults(state_dir / FOLDER, "read the kept pictures"):
+def _files(state_dir: Path, top: str) -> list[str]:
+    """Return every file below a folder, relative to the state directory, in the order of the names."""
+    with storage_faults(state_dir / top, "read the kept pictures"):
         found = []
-        for folder, _, names in os.walk(state_dir / FOLDER, onerror=_raise):
+        for folder, _, names in os.walk(state_dir / top, onerror=_raise):
             found += [str((Path(folder) / name).relative_to(state_dir)) for name in names]
     return sorted(found)
 
@@ -90,6 +89,7 @@ def delete_strays(log: ResultsLog, strays: Strays) -> Removed:
     """
     state_dir = log.path.parent
     doomed = [path for path in (*strays.orphans, *strays.temporaries) if not _is_named(log, path)]
+    doomed += strays.aside
     if doomed:
         with log.transaction("delete orphans") as connection:
             connection.executemany("INSERT OR IGNORE INTO removals VALUES (?)", [(path,) for path in doomed])

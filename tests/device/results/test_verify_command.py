@@ -159,6 +159,10 @@ def test_orphans_are_moved_aside_and_temporaries_deleted(
     assert not temporary.exists()
     assert not explanation.exists()
     assert failed(run_cli) == {}
+    purged = json.loads(run_cli("results", "purge", "--orphans", "--yes", "--json").stdout)
+    assert len(purged["aside"]) == 2
+    assert not [path for path in (state / "orphans").rglob("*") if path.is_file()]
+    assert len([path for path in (state / "images").rglob("*") if path.is_file()]) == 4
 
 
 def test_a_file_of_a_running_capture_is_a_warning_and_stays(

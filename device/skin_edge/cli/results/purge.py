@@ -123,6 +123,7 @@ def _told(chosen: Plan, *, dry_run: bool, images_only: bool) -> dict[str, object
         "orphans": list(chosen.strays.orphans),
         "temporaries": list(chosen.strays.temporaries),
         "unfinished": list(chosen.strays.unfinished),
+        "aside": list(chosen.strays.aside),
         "unreadable": chosen.unreadable,
     }
 
