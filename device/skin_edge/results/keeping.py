@@ -59,7 +59,7 @@ class Keeping:
         except StorageError as error:
             if error.code != "storage-full" or self.retention is None:
                 raise
-            self.retention.enforce(now=True)
+            self.retention.enforce(now=True, quiet=True)  # where it does not help, the next line says so
             kept = self._write(record, pixels, explanation)
         if self.retention is not None:
             self.retention.enforce()

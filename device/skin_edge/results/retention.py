@@ -98,7 +98,7 @@ class Retention:
         with storage_faults(self._state_dir, "read the size of the disk"):
             self._wanted = min(limits.min_free_bytes, int(disk_bytes(self._state_dir) * MAX_FREE_FRACTION))
 
-    def enforce(self, *, now: bool = False) -> Enforced:
+    def enforce(self, *, now: bool = False, quiet: bool = False) -> Enforced:
         """Delete what is beyond the limits; call it after every row.
 
         Never raises: the row before it is safe, and the next one shows whether it can be written. What is
@@ -106,6 +106,7 @@ class Retention:
 
         Args:
             now: look at number and age too, even where that was done a moment ago; for a disk that is full.
+            quiet: log nothing; for a caller that says itself what does not work.
         """
         free = self._free()
         self._calls += 1
@@ -121,9 +122,10 @@ class Retention:
             failure = str(error)
         free = self._free()
         warning = failure or self._shortage(free)
-        if warning is not None and warning != self._warned:
-            _logger.warning("%s", warning)
-        self._warned = warning
+        if not quiet:
+            if warning is not None and warning != self._warned:
+                _logger.warning("%s", warning)
+            self._warned = warning
         return Enforced(removed, free, warning)
 
     def _enforce(self, work: Callable[[], Removed]) -> Removed:
