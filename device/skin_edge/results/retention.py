@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from skin_edge.config import RetentionConfig
@@ -132,9 +133,12 @@ class Retention:
         try:
             removed = work()
         except StorageError as error:
-            # Marking what is to go needs a few pages itself, and the reserve is there for that.
-            if error.code != "storage-full" or not release_reserve(self._state_dir):
+            if error.code != "storage-full":
                 raise
+            # Marking what is to go needs a few pages itself, which the reserve and -wal have.
+            release_reserve(self._state_dir)
+            with suppress(StorageError):
+                give_back_room(self._log, truncate=True)
             removed = work()
         if not hold_reserve(self._state_dir):
             _logger.debug("%s: no room for a reserve", self._state_dir)
