@@ -165,7 +165,7 @@ def _device(record: ResultRecord) -> Resource:
 
 def _identifier(record: ResultRecord, part: str | None = None) -> list[Resource]:
     value = str(record.result_id) if part is None else f"{record.result_id}/{part}"
-    return [{"system": RESULT_SYSTEM, "value": _text(value)}]
+    return [{"system": RESULT_SYSTEM, "value": _text(value) or _uuid(record, part)}]
 
 
 def _uuid(record: ResultRecord, part: str | None = None) -> str:
