@@ -11,7 +11,7 @@ import pytest
 from fhir.resources.R4B.bundle import Bundle as R4BBundle
 from fhirclient.models.bundle import Bundle as R4Bundle
 from fhirclient.models.fhirabstractbase import FHIRValidationError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_records import make_record
 
@@ -148,6 +148,7 @@ def test_no_picture_nor_path_of_one_is_in_an_export() -> None:
     assert "ee" * 32 not in text
 
 
+@settings(deadline=None)  # the validating libraries build their models at first use
 @given(
     text=st.text(st.characters(codec="utf-8"), max_size=30),
     probability=st.floats(0, 1),
