@@ -214,6 +214,50 @@ class HealthConfig(Strict, frozen=True):
     ] = 15.0
 
 
+class RetentionConfig(Strict, frozen=True):
+    """What is deleted by itself, oldest first. null: never."""
+
+    max_images: Annotated[
+        Annotated[int, Meta(ge=1, le=100_000_000)] | None,
+        Meta(description="Results whose pictures are kept; the rows of older ones stay. null: all."),
+    ] = None
+    max_image_age_days: Annotated[
+        Annotated[float, Meta(gt=0.0, le=36_500.0)] | None,
+        Meta(description="Days after which kept pictures are deleted; their rows stay. null: never."),
+    ] = None
+    max_results: Annotated[
+        Annotated[int, Meta(ge=1, le=1_000_000_000)] | None,
+        Meta(description="Results kept; older ones are deleted whole, row and pictures. null: all."),
+    ] = None
+    max_result_age_days: Annotated[
+        Annotated[float, Meta(gt=0.0, le=36_500.0)] | None,
+        Meta(description="Days after which results are deleted whole, row and pictures. null: never."),
+    ] = None
+    min_free_bytes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000_000_000,
+            description="Free space (at most a tenth of the disk) below which the oldest pictures go.",
+        ),
+    ] = 200_000_000
+
+
+class EncryptionConfig(Strict, frozen=True):
+    """At-rest encryption of kept pictures and of what is known of the person; off without a key."""
+
+    key_file: Annotated[
+        AbsolutePath | None,
+        Meta(
+            description="Key of 'skin-edge results keygen': encrypts subject, site and pictures. null: off."
+        ),
+    ] = None
+    old_key_files: Annotated[
+        tuple[AbsolutePath, ...],
+        Meta(max_length=32, description="Keys of before, with which older results can still be read."),
+    ] = ()
+
+
 class Config(Strict, frozen=True):
     """All settings. Every key may be left out."""
 
@@ -225,6 +269,10 @@ class Config(Strict, frozen=True):
         QualityThresholds()
     )
     health: Annotated[HealthConfig, Meta(description="When doctor warns and fails.")] = HealthConfig()
+    retention: Annotated[RetentionConfig, Meta(description="What is deleted by itself.")] = RetentionConfig()
+    encryption: Annotated[EncryptionConfig, Meta(description="What is encrypted on disk.")] = (
+        EncryptionConfig()
+    )
 
     def state_dir(self) -> Path:
         """Return the absolute folder of log, images and models; it need not exist yet.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skin_edge import __version__
@@ -28,20 +27,7 @@ from skin_edge.results.record import (
 )
 
 if TYPE_CHECKING:
-    from skin_edge.results.log import ResultsLog
-
-
-@dataclass(frozen=True, slots=True)
-class Keeping:
-    """Where results go.
-
-    Attributes:
-        log: the open results log.
-        images_dir: the state directory below which pictures are kept too; None keeps none.
-    """
-
-    log: ResultsLog
-    images_dir: Path | None = None
+    from skin_edge.results.keeping import Keeping
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,27 +120,5 @@ class Session:
             skin_edge_version=__version__,
         )
         if self._keeping is not None:
-            record = _keep(self._keeping, record, frame)
+            record = self._keeping.keep(record, frame.pixels)
         return Outcome(record, prediction)
-
-
-def _keep(keeping: Keeping, record: ResultRecord, frame: Frame) -> ResultRecord:
-    """Make the picture durable where it is wanted, then the row that names it."""
-    if keeping.images_dir is None:
-        keeping.log.append(record)
-        return record
-    import msgspec
-
-    from skin_edge.errors import StorageError
-    from skin_edge.results.images import discard_image, save_image
-
-    if record.result_id is None:
-        raise ValueError("a record that is kept has an id")
-    path, sha256 = save_image(keeping.images_dir, frame.pixels, record.result_id)
-    record = msgspec.structs.replace(record, image_path=path, image_sha256=sha256)
-    try:
-        keeping.log.append(record)
-    except StorageError:
-        discard_image(keeping.images_dir, path)
-        raise
-    return record

@@ -190,6 +190,17 @@ SECTIONS: dict[str, dict[str, list[Any]]] = {
         "max_black_fraction": [0, 1, 1.1],
         "max_white_fraction": [0.5, -0.1, None],
     },
+    "retention": {
+        "max_images": [None, 1, 0, 1.5],
+        "max_image_age_days": [None, 0.5, 0, "x"],
+        "max_results": [None, 10, -1],
+        "max_result_age_days": [None, 90, 36_501],
+        "min_free_bytes": [0, 10**9, -1, None],
+    },
+    "encryption": {
+        "key_file": [None, "/etc/key", "key", 1],
+        "old_key_files": [[], ["~/old"], ["old"], ["/k"] * 33, None],
+    },
 }
 
 

@@ -71,24 +71,23 @@ def capture(
     from skin_edge.config import load_config
     from skin_edge.errors import ImageError, UsageError
     from skin_edge.health.monitor import MachineMonitor
-    from skin_edge.results.log import ResultsLog
-    from skin_edge.session import Keeping, Session
+    from skin_edge.results.keeping import open_keeping
+    from skin_edge.session import Session
 
     settings = load_config(config)
     wanted = source or settings.capture.source
     if wanted is None:
         raise UsageError("no frame source: give --source demo or --source replay:PATH, or set capture.source")
-    state_dir = settings.state_dir()
     keep_images = settings.state.save_images if save_images is None else save_images
     with ExitStack() as stack:
         # First, because a decision that cannot be logged is not worth making.
-        log = stack.enter_context(ResultsLog(state_dir))
+        keeping = stack.enter_context(open_keeping(settings, keep_images=keep_images))
         session = Session(
             load_classifier(settings, model),
             operating_point=operating_point or settings.model.operating_point,
             thresholds=settings.quality,
-            keeping=Keeping(log, state_dir if keep_images else None),
-            machine=stack.enter_context(MachineMonitor.for_log(log)),
+            keeping=keeping,
+            machine=stack.enter_context(MachineMonitor.for_log(keeping.log)),
         )
         frames = stack.enter_context(
             open_source(wanted, fps=fps if fps is not None else settings.capture.fps)

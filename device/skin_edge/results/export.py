@@ -1,4 +1,4 @@
-"""The log as text for other programs: CSV for spreadsheets, JSON lines for scripts.
+"""The log as text for other programs: CSV for spreadsheets, JSON lines for scripts, FHIR (`fhir.py`).
 
 CSV is UTF-8 with a header, RFC 4180 quoting and CRLF; the columns are `COLUMNS`, in that order in every
 version (new ones are added at the end). A nested field's column is its dotted path, an absent value an empty
@@ -24,7 +24,7 @@ from skin_edge.errors import StorageError, UsageError
 from skin_edge.results.faults import storage_faults
 from skin_edge.results.record import Machine, ResultRecord
 
-Format = Literal["csv", "jsonl"]
+Format = Literal["csv", "jsonl", "fhir"]
 
 COLUMNS = (
     "result_id",
@@ -62,6 +62,8 @@ COLUMNS = (
     "machine.throttled",
     "machine.under_voltage",
     "machine.clock",
+    "pictures_removed_at",
+    "encrypted",
 )
 
 #: Cells that a minus sign may begin without being a formula.
@@ -89,6 +91,10 @@ def write_records(records: Iterable[ResultRecord], stream: BinaryIO, form: Forma
         OSError: the stream does not take the text.
         StorageError: from the log that gives the records.
     """
+    if form == "fhir":
+        from skin_edge.results.fhir import write_bundle
+
+        return write_bundle(records, stream)
     return _write_csv(records, stream) if form == "csv" else _write_jsonl(records, stream)
 
 

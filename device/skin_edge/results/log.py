@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from skin_edge.durable import FILE_MODE, fsync_directory, make_directory
 from skin_edge.errors import StorageError, UsageError
+from skin_edge.results.connect import open_to_read, open_to_write
 from skin_edge.results.faults import storage_faults
-from skin_edge.results.migrations import migrate, pending
 from skin_edge.results.record import Label, ResultRecord, new_result_id, utc_timestamp
+from skin_edge.results.reserve import OPENING_BYTES, release_reserve
+from skin_edge.results.rows import READ_COLUMNS, from_row, insert
+
+if TYPE_CHECKING:
+    from skin_edge.results.keys import Keyring
 
 FILE_NAME = "results.sqlite3"
 BUSY_TIMEOUT_S = 10.0
-_LOCK_POLL_S = 0.01
 _ROWS_PER_READ = 256
-
-# Closing any descriptor of a file drops the locks that SQLite holds on it in the same process (POSIX), so
-# creation, the one place that opens it besides SQLite, must be over before another thread connects.
-_creation = threading.Lock()
 
 
 class ResultsLog:
@@ -39,28 +35,30 @@ class ResultsLog:
 
     Args:
         state_dir: the directory that holds ``results.sqlite3``.
+        keyring: seals what rows say of the person, and opens it; None writes it as it is.
         busy_timeout_s: how long to wait for another writer, in seconds.
 
     Raises:
         StorageError: the log cannot be created, opened or brought up to date.
     """
 
-    def __init__(self, state_dir: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+    def __init__(
+        self, state_dir: Path, *, keyring: Keyring | None = None, busy_timeout_s: float = BUSY_TIMEOUT_S
+    ) -> None:
         self.path = state_dir / FILE_NAME
-        with storage_faults(self.path, "open the results log"):
-            _create_private(self.path)
-            self._connection = _connect(self.path, "rw", busy_timeout_s)
+        self.keyring = keyring
+        while True:
             try:
-                _use_wal(self._connection, self.path, busy_timeout_s)
-                self._connection.execute("PRAGMA synchronous = FULL")
-                self._connection.execute("PRAGMA foreign_keys = ON")
-                migrate(self._connection, self.path)
-            except BaseException:
-                self._connection.close()
-                raise
+                self._connection = open_to_write(self.path, busy_timeout_s)
+                return
+            except StorageError as error:
+                if error.code != "storage-full" or not release_reserve(state_dir, OPENING_BYTES):
+                    raise
 
     @classmethod
-    def open_readonly(cls, state_dir: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> ResultsLog | None:
+    def open_readonly(
+        cls, state_dir: Path, *, keyring: Keyring | None = None, busy_timeout_s: float = BUSY_TIMEOUT_S
+    ) -> ResultsLog | None:
         """Return the log for reading, or None where there is none yet; nothing is created.
 
         A log of an older version is brought up to date first, which does write.
@@ -74,17 +72,12 @@ class ResultsLog:
                 path.stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
-            connection = _connect(path, _read_mode(path), busy_timeout_s)
-            try:
-                outdated = bool(pending(connection, path))
-            except BaseException:
-                connection.close()
-                raise
+        connection, outdated = open_to_read(path, busy_timeout_s)
         if outdated:
             connection.close()
-            return cls(state_dir, busy_timeout_s=busy_timeout_s)
+            return cls(state_dir, keyring=keyring, busy_timeout_s=busy_timeout_s)
         log = cls.__new__(cls)
-        log.path, log._connection = path, connection
+        log.path, log.keyring, log._connection = path, keyring, connection
         return log
 
     def __enter__(self) -> ResultsLog:
@@ -116,20 +109,9 @@ class ResultsLog:
         if result_id is None:
             result_id = new_result_id()
             record = msgspec.structs.replace(record, result_id=result_id)
-        row = (
-            result_id,
-            record.created_at,
-            record.label,
-            record.subject,
-            record.image_path,
-            msgspec.json.encode(record).decode("utf-8"),
-        )
+        statement, values = insert(record, self.keyring)
         with storage_faults(self.path, "add a row to the results log"):
-            self._connection.execute(  # one statement outside BEGIN: committed when it returns
-                "INSERT INTO results (result_id, created_at, label, subject, image_path, record) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                row,
-            )
+            self._connection.execute(statement, values)  # outside BEGIN: committed when it returns
         return result_id
 
     def get(self, id_or_prefix: str) -> ResultRecord:
@@ -141,7 +123,7 @@ class ResultsLog:
         """
         wanted = id_or_prefix.strip().lower()
         rows = self._read(
-            "SELECT result_id, record FROM results WHERE substr(result_id, 1, ?) = ? "
+            f"SELECT {READ_COLUMNS} FROM results WHERE substr(result_id, 1, ?) = ? "  # noqa: S608
             "AND result_id >= ? ORDER BY result_id LIMIT 2",
             (len(wanted), wanted, wanted),
         )
@@ -156,7 +138,7 @@ class ResultsLog:
                 "give more characters",
                 code="ambiguous-result",
             )
-        return self._decode(*rows[0])
+        return from_row(rows[0], self.path, self.keyring)
 
     def list(
         self,
@@ -177,12 +159,12 @@ class ResultsLog:
         Raises:
             StorageError: the log cannot be read.
         """
-        condition, values = _conditions(since, label, subject)
+        condition, values = self._conditions(since, label, subject)
         rows = self._read(
-            f"SELECT result_id, record FROM results WHERE {condition} ORDER BY seq DESC LIMIT ?",  # noqa: S608
+            f"SELECT {READ_COLUMNS} FROM results WHERE {condition} ORDER BY seq DESC LIMIT ?",  # noqa: S608
             (*values, limit),
         )
-        return tuple(self._decode(*row) for row in rows)
+        return tuple(from_row(row, self.path, self.keyring) for row in rows)
 
     def iter_all(
         self, *, since: datetime | None = None, label: Label | None = None, subject: str | None = None
@@ -194,15 +176,15 @@ class ResultsLog:
         Raises:
             StorageError: the log cannot be read.
         """
-        condition, values = _conditions(since, label, subject)
+        condition, values = self._conditions(since, label, subject)
         query = (
-            f"SELECT seq, result_id, record FROM results WHERE seq > ? AND {condition} "  # noqa: S608
+            f"SELECT seq, {READ_COLUMNS} FROM results WHERE seq > ? AND {condition} "  # noqa: S608
             "ORDER BY seq LIMIT ?"
         )
         last = 0
         while rows := self._read(query, (last, *values, _ROWS_PER_READ)):
-            for _, result_id, record in rows:
-                yield self._decode(result_id, record)
+            for _, *row in rows:
+                yield from_row(tuple(row), self.path, self.keyring)
             last = rows[-1][0]
 
     def count(self) -> int:
@@ -213,71 +195,72 @@ class ResultsLog:
         """
         return int(self._read("SELECT count(*) FROM results", ())[0][0])
 
-    def _read(self, query: str, values: tuple[Any, ...]) -> Any:
-        with storage_faults(self.path, "read the results log"):
-            return self._connection.execute(query, values).fetchall()
+    def count_sealed(self) -> int:
+        """Return the number of rows whose subject cannot be read with the keys at hand.
 
-    def _decode(self, result_id: str, record: str) -> ResultRecord:
-        try:
-            return msgspec.json.decode(record, type=ResultRecord)
-        except msgspec.DecodeError as error:
-            raise StorageError(
-                f"{self.path}: row {result_id} is not a result ({error}): it was altered from outside",
-                code="storage-corrupt",
-            ) from None
+        Raises:
+            StorageError: the log cannot be read.
+        """
+        ids = [key_id for (key_id,) in self._read("SELECT DISTINCT key_id FROM results", ()) if key_id]
+        missing = [key_id for key_id in ids if self.keyring is None or not self.keyring.has(key_id)]
+        query = "SELECT count(*) FROM results WHERE sealed_subject IS NOT NULL AND key_id = ?"
+        return sum(int(self._read(query, (key_id,))[0][0]) for key_id in missing)
 
+    @contextmanager
+    def transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
+        """Give the connection for changes that all take effect, durably, or none; other writers wait.
 
-def _conditions(
-    since: datetime | None, label: Label | None, subject: str | None
-) -> tuple[str, tuple[str, ...]]:
-    """Return an SQL condition and its values; the text holds nothing that a user typed."""
-    conditions, values = ["1"], []
-    if since is not None:
-        moment = since if since.tzinfo else since.replace(tzinfo=timezone.utc)
-        conditions.append("created_at >= ?")
-        values.append(utc_timestamp(moment.timestamp()))
-    if label is not None:
-        conditions.append("label = ?")
-        values.append(label)
-    if subject is not None:
-        conditions.append("subject = ?")
-        values.append(subject)
-    return " AND ".join(conditions), tuple(values)
-
-
-def _create_private(path: Path) -> None:
-    """Make the empty file with its final mode: SQLite gives -wal and -shm the mode of the main file."""
-    make_directory(path.parent)
-    with _creation, suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE))
-        fsync_directory(path.parent)
-
-
-def _connect(path: Path, mode: str, busy_timeout_s: float) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, timeout=busy_timeout_s, isolation_level=None)
-
-
-def _read_mode(path: Path) -> str:
-    """How to open without writing: a log on read-only storage has no room for -shm, and no writer either."""
-    writable = os.access(path.parent, os.W_OK)
-    return "ro" if writable or path.with_name(f"{path.name}-wal").exists() else "ro&immutable=1"
-
-
-def _use_wal(connection: sqlite3.Connection, path: Path, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        except sqlite3.OperationalError as error:
-            # SQLite does not wait for the lock here when two processes open a fresh log at once.
-            if "locked" not in str(error) or time.monotonic() > deadline:
+        Raises:
+            StorageError: nothing was changed.
+        """
+        with storage_faults(self.path, doing):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            time.sleep(_LOCK_POLL_S)
-            continue
-        if mode != "wal":
-            raise StorageError(
-                f"{path}: this file system cannot hold the results log safely (no shared memory for WAL); "
-                "choose a state directory on a local disk"
-            )
-        return
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection for queries.
+
+        Raises:
+            StorageError: the log cannot be read.
+        """
+        with storage_faults(self.path, "read the results log"):
+            yield self._connection
+
+    def _read(self, query: str, values: tuple[Any, ...]) -> Any:
+        with self.reading() as connection:
+            return connection.execute(query, values).fetchall()
+
+    def _conditions(
+        self, since: datetime | None, label: Label | None, subject: str | None
+    ) -> tuple[str, tuple[str, ...]]:
+        """Return an SQL condition and its values; the text holds nothing that a user typed."""
+        conditions: list[str] = ["1"]
+        values: list[str] = []
+        if since is not None:
+            moment = since if since.tzinfo else since.replace(tzinfo=timezone.utc)
+            conditions.append("created_at >= ?")
+            values.append(utc_timestamp(moment.timestamp()))
+        if label is not None:
+            conditions.append("label = ?")
+            values.append(label)
+        if subject is not None:
+            condition, wanted = self.subject_condition(subject)
+            conditions.append(condition)
+            values += wanted
+        return " AND ".join(conditions), tuple(values)
+
+    def subject_condition(self, subject: str) -> tuple[str, tuple[str, ...]]:
+        """Return an SQL condition, and its values, for the rows of a subject: plain, or sealed with a key."""
+        condition = "(subject = ? AND key_id IS NULL)"
+        tags: tuple[str, ...] = ()
+        if self.keyring is not None:
+            tags = self.keyring.tags(subject)
+            condition = f"({condition} OR (key_id IS NOT NULL AND subject IN ({', '.join('?' * len(tags))})))"
+        return condition, (subject, *tags)

@@ -51,6 +51,22 @@ MIGRATIONS = (
     ),
     # The record gained `machine`; the table stays as it is, and an older skin-edge refuses the log.
     Migration("0004-machine", ()),
+    Migration(
+        "0005-encryption",
+        (
+            # Where `key_id` is set, `subject` is a keyed hash and the values are in the sealed columns.
+            "ALTER TABLE results ADD COLUMN key_id TEXT",
+            "ALTER TABLE results ADD COLUMN sealed_subject BLOB",
+            "ALTER TABLE results ADD COLUMN sealed_site BLOB",
+        ),
+    ),
+    Migration(
+        "0006-removals",
+        (
+            # Pictures that no row names any more and that are still to be deleted from the disk.
+            "CREATE TABLE removals (path TEXT PRIMARY KEY) WITHOUT ROWID",
+        ),
+    ),
 )
 
 _LEDGER = "CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)"

@@ -117,6 +117,8 @@ class ResultRecord(_Serialisable, frozen=True, kw_only=True):
         image_sha256: hex digest of that file.
         explanation_path: the drawn activation map.
         machine: how the machine was; None where nobody looked.
+        pictures_removed_at: when the kept pictures of this row were deleted, UTC; None where they were not.
+        encrypted: the names of fields that are encrypted with a key that is not at hand, and None here.
 
     Raises:
         ValueError: a number that is not finite, a probability outside 0 to 1, an unknown label or a
@@ -146,6 +148,8 @@ class ResultRecord(_Serialisable, frozen=True, kw_only=True):
     image_sha256: str | None = None
     explanation_path: str | None = None
     machine: Machine | None = None
+    pictures_removed_at: str | None = None
+    encrypted: tuple[str, ...] = ()
     skin_edge_version: str = skin_edge.__version__
     notice: str = skin_edge.DISCLAIMER
 

@@ -186,7 +186,7 @@ def test_a_state_directory_that_cannot_be_made_is_a_storage_error(run_cli: RunCl
 
 FULL_DISK = """
 mount -t tmpfs -o size=640k tmpfs "$1" || exit 99
-SKIN_EDGE_HOME="$1" "$2" capture --source "replay:$3" --json --save-images
+SKIN_EDGE_HOME="$1" "$2" capture --source "replay:$3" --json --save-images --config "$5"
 status=$?
 cp "$1"/results.sqlite3* "$4"
 exit $status
@@ -200,7 +200,10 @@ def test_a_full_disk_ends_in_5_with_one_line_and_an_intact_log(
     disk, after = tmp_path / "disk", tmp_path / "after"
     disk.mkdir()
     after.mkdir()
-    command = ["unshare", "-Urm", "sh", "-c", FULL_DISK, "sh", str(disk), cli_script, str(folder), str(after)]
+    config = tmp_path / "config.yaml"
+    config.write_text("retention: {min_free_bytes: 0}\n", encoding="utf-8")  # nothing may be deleted for room
+    paths = (str(disk), cli_script, str(folder), str(after), str(config))
+    command = ["unshare", "-Urm", "sh", "-c", FULL_DISK, "sh", *paths]
     told = subprocess.run(command, capture_output=True, text=True, env=cli_env)
     if told.returncode in (1, 99) and "skin-edge" not in told.stderr:
         pytest.skip(f"cannot mount a small tmpfs here: {told.stderr.strip()}")

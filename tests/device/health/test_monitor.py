@@ -15,9 +15,10 @@ from skin_edge.health.clock import ClockReport
 from skin_edge.health.monitor import MachineMonitor, created_s
 from skin_edge.model.classifier import Classifier
 from skin_edge.model.locate import default_bundle_path
+from skin_edge.results.keeping import Keeping
 from skin_edge.results.log import ResultsLog
 from skin_edge.results.record import Machine, utc_timestamp
-from skin_edge.session import Keeping, Session
+from skin_edge.session import Session
 
 
 class Wall:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import shutil
@@ -242,7 +241,7 @@ import os, sys
 from pathlib import Path
 import numpy as np
 from sample_records import make_record
-from skin_edge.results.images import save_image
+from skin_edge.results.images import ImageStore
 from skin_edge.results.log import ResultsLog
 from skin_edge.results.record import new_result_id
 
@@ -252,12 +251,14 @@ os.write(1, b"opened")
 for _ in range(3):
     log.append(make_record())
     os.write(1, b"appended")
-save_image(state, np.zeros((8, 8, 3), np.uint8), new_result_id(0.0))
+ImageStore(state).save(np.zeros((8, 8, 3), np.uint8), new_result_id(0.0))
 os.write(1, b"saved")
 """
 
 
-def test_what_is_acknowledged_has_been_flushed_to_the_disk(tmp_path: Path) -> None:
+def test_what_is_acknowledged_has_been_flushed_to_the_disk(
+    tmp_path: Path, script_env: dict[str, str]
+) -> None:
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is not installed, so the flushes before an acknowledgement cannot be seen")
@@ -275,7 +276,7 @@ def test_what_is_acknowledged_has_been_flushed_to_the_disk(tmp_path: Path) -> No
         [*traced, sys.executable, "-c", FLUSHES, state],
         check=True,
         capture_output=True,
-        env={**os.environ, "PYTHONPATH": str(HERE)},
+        env=script_env,
         timeout=60,
     )
     flushed: list[list[str]] = [[]]

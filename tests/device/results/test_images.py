@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from skin_edge.errors import StorageError
-from skin_edge.results.images import discard_image, save_image
+from skin_edge.results.images import ImageStore
 from skin_edge.results.record import new_result_id
 
 TAKEN_S = 1769860800.25  # 2026-01-31, noon UTC
@@ -30,7 +30,7 @@ def test_a_kept_picture_is_the_same_to_the_last_bit(
 ) -> None:
     pixels = view(picture())
     identifier = new_result_id(TAKEN_S)
-    relative, digest = save_image(tmp_path, pixels, identifier)
+    relative, digest = ImageStore(tmp_path).save(pixels, identifier)
     assert relative == f"images/2026/01/31/{identifier}.png"
     assert hashlib.sha256((tmp_path / relative).read_bytes()).hexdigest() == digest
     decoded = cv2.imread(str(tmp_path / relative))
@@ -41,7 +41,7 @@ def test_a_kept_picture_is_the_same_to_the_last_bit(
 def test_pictures_and_their_directories_are_private(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        relative, _ = save_image(tmp_path, picture(), new_result_id(TAKEN_S))
+        relative, _ = ImageStore(tmp_path).save(picture(), new_result_id(TAKEN_S))
     finally:
         os.umask(before)
     modes = {p.relative_to(tmp_path): stat.S_IMODE(p.stat().st_mode) for p in tmp_path.rglob("*")}
@@ -53,11 +53,11 @@ def test_nothing_half_is_left_where_a_write_fails(tmp_path: Path, monkeypatch: p
     def fail(descriptor: int) -> None:
         raise OSError(5, "Input/output error")
 
-    save_image(tmp_path, picture(), new_result_id(TAKEN_S))
+    ImageStore(tmp_path).save(picture(), new_result_id(TAKEN_S))
     kept = sorted(tmp_path.rglob("*"))
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(StorageError, match="cannot keep the picture: Input/output error"):
-        save_image(tmp_path, picture(), new_result_id(TAKEN_S))
+        ImageStore(tmp_path).save(picture(), new_result_id(TAKEN_S))
     assert sorted(tmp_path.rglob("*")) == kept
 
 
@@ -66,7 +66,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from skin_edge.errors import StorageError
-from skin_edge.results.images import save_image
+from skin_edge.results.images import ImageStore
 from skin_edge.results.record import new_result_id
 
 room = Path(sys.argv[1])
@@ -74,7 +74,7 @@ noise = np.random.default_rng(1).integers(0, 256, (200, 200, 3), np.uint8)
 kept = 0
 try:
     while True:
-        save_image(room, noise, new_result_id())
+        ImageStore(room).save(noise, new_result_id())
         kept += 1
 except StorageError as error:
     print(error.code)
@@ -88,7 +88,7 @@ def test_a_full_disk_is_said_and_leaves_whole_pictures_only(run_on_tmpfs: Callab
 
 
 def test_a_picture_without_a_row_can_be_taken_back(tmp_path: Path) -> None:
-    relative, _ = save_image(tmp_path, picture(), new_result_id(TAKEN_S))
-    discard_image(tmp_path, relative)
+    relative, _ = ImageStore(tmp_path).save(picture(), new_result_id(TAKEN_S))
+    ImageStore(tmp_path).discard(relative)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-    discard_image(tmp_path, relative)
+    ImageStore(tmp_path).discard(relative)

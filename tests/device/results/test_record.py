@@ -31,7 +31,8 @@ CONTRACT = """
  "abstain_band": [0.25, 0.4], "preprocess_fingerprint": "SPEC", "image_path": null, "image_sha256": null,
  "explanation_path": null,
  "machine": {"temperature_c": 48.5, "throttled": false, "under_voltage": null, "clock": "rtc"},
- "skin_edge_version": "VERSION", "notice": "Triage and research aid, not a diagnosis: a clinician decides."}
+ "pictures_removed_at": null, "encrypted": [], "skin_edge_version": "VERSION",
+ "notice": "Triage and research aid, not a diagnosis: a clinician decides."}
 """
 for placeholder, value in (("MODEL", "ab" * 32), ("SPEC", "cd" * 32), ("VERSION", skin_edge.__version__)):
     CONTRACT = CONTRACT.replace(placeholder, value)
@@ -51,7 +52,10 @@ def test_decoding_gives_the_same_record() -> None:
 
 def test_a_row_of_a_version_without_the_optional_fields_decodes() -> None:
     encoded = json.loads(CONTRACT)
-    for name in ("reasons", "image_path", "explanation_path", "subject", "machine"):
+    for name in (
+        *("reasons", "image_path", "explanation_path", "subject", "machine"),
+        *("pictures_removed_at", "encrypted"),
+    ):
         del encoded[name]
     assert msgspec.json.decode(json.dumps(encoded), type=ResultRecord) == make_record(
         result_id="r1", subject=None, machine=None

@@ -17,8 +17,9 @@ from skin_edge.health.bench.process import resident_mb
 from skin_edge.health.monitor import MachineMonitor
 from skin_edge.health.platform import Platform
 from skin_edge.model.classifier import Classifier
+from skin_edge.results.keeping import Keeping
 from skin_edge.results.log import ResultsLog
-from skin_edge.session import Keeping, Session
+from skin_edge.session import Session
 from skin_edge.strict import Strict
 
 SAMPLE_S = 1.0

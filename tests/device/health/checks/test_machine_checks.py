@@ -16,8 +16,9 @@ from skin_edge.health.checks.check import Context
 from skin_edge.health.checks.machine import check_clock, check_power, check_temperature, check_throttling
 from skin_edge.model.classifier import Classifier
 from skin_edge.model.locate import default_bundle_path
+from skin_edge.results.keeping import Keeping
 from skin_edge.results.log import ResultsLog
-from skin_edge.session import Keeping, Session
+from skin_edge.session import Session
 
 MakeContext = Callable[..., Context]
 

@@ -19,8 +19,9 @@ from skin_edge.health.checks.check import Context
 from skin_edge.health.checks.storage import check_disk, check_log
 from skin_edge.model.classifier import Classifier
 from skin_edge.model.locate import default_bundle_path
+from skin_edge.results.keeping import Keeping
 from skin_edge.results.log import FILE_NAME, ResultsLog
-from skin_edge.session import Keeping, Session
+from skin_edge.session import Session
 
 MakeContext = Callable[..., Context]
 OnMount = Callable[..., "subprocess.CompletedProcess[str]"]
