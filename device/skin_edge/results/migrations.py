@@ -49,6 +49,8 @@ MIGRATIONS = (
             "CREATE INDEX results_image_path ON results (image_path) WHERE image_path IS NOT NULL",
         ),
     ),
+    # Records have the field `burst`: no column changes, but an older skin-edge cannot decode them.
+    Migration("0003-burst", ()),
 )
 
 _LEDGER = "CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)"

@@ -77,6 +77,28 @@ class Timing(_Serialisable, frozen=True, kw_only=True):
     total: float
 
 
+class Burst(Strict, frozen=True, kw_only=True):
+    """How many frames and views stand behind one decision, and how far they agreed.
+
+    Attributes:
+        taken: frames that were taken and could be read.
+        refused: how many of them the quality gate refused.
+        used: how many were classified; their mean logit is the record's.
+        views: flips and rotations of each that were averaged.
+        spread: largest difference between two used frames, in calibrated log-odds (`logit / temperature`).
+    """
+
+    taken: int
+    refused: int
+    used: int
+    views: int
+    spread: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.spread):
+            raise ValueError(f"spread: {self.spread} is not a finite number")
+
+
 class ResultRecord(_Serialisable, frozen=True, kw_only=True):
     """A decision with everything that is needed to understand and repeat it.
 
@@ -92,13 +114,15 @@ class ResultRecord(_Serialisable, frozen=True, kw_only=True):
         source: the frame source as the user wrote it.
         subject: a pseudonym, never a name.
         site: where on the body.
-        logit: log-odds of malignant before calibration by `temperature`.
+        timing_ms: of the frames that were used together, of the gate on all of them in `total`.
+        logit: log-odds of malignant before calibration by `temperature`; the mean over the frames used.
         operating_point: name of the bundle's operating point.
         abstain_band: probabilities (low, high) between which the label is ``uncertain``.
         preprocess_fingerprint: of the six stages as they ran.
         image_path: the kept picture, relative to the state directory.
         image_sha256: hex digest of that file.
         explanation_path: the drawn activation map.
+        burst: the frames behind the decision; None where it is one frame seen once.
 
     Raises:
         ValueError: a number that is not finite, a probability outside 0 to 1, an unknown label or a
@@ -127,6 +151,7 @@ class ResultRecord(_Serialisable, frozen=True, kw_only=True):
     image_path: str | None = None
     image_sha256: str | None = None
     explanation_path: str | None = None
+    burst: Burst | None = None
     skin_edge_version: str = skin_edge.__version__
     notice: str = skin_edge.DISCLAIMER
 
