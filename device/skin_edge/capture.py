@@ -6,6 +6,7 @@ never older than the trigger that asked for it.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,16 @@ from skin_edge.frame import Frame
 from skin_edge.results.record import ResultRecord
 from skin_edge.session import Outcome, Session
 from skin_edge.triggers.base import Signal, Trigger
+
+#: How often a camera is read while nothing is asked for: often enough to see that it hangs, seldom enough
+#: to leave a small board idle.
+IDLE_PERIOD_S: Final = 0.25
+
+#: The same with a window to fill.
+PREVIEW_PERIOD_S: Final = 0.04
+
+#: Frames older than the trigger that are dropped before one of them is taken all the same.
+_MOST_STALE: Final = 32
 
 #: Frames of a burst from a camera, which gives many of one lesion.
 CAMERA_BURST: Final = 5
@@ -83,8 +94,9 @@ class Listeners:
 class CaptureLoop:
     """Runs captures until the source or the trigger ends.
 
-    While it waits for a trigger it keeps reading a camera, so that a capture gets frames of now and not those
-    that waited in a queue. A replayed source is only read for captures: each of its pictures gets a decision.
+    While it waits for a trigger it reads a camera now and then, so that a hang is noticed and the window moves,
+    and what a camera took before the trigger does not count for the capture. A replayed source is only read for
+    captures: each of its pictures gets a decision.
 
     Args:
         source: where frames come from; not closed here.
@@ -142,7 +154,8 @@ class CaptureLoop:
         """Wait for the trigger; False where there will be no more."""
         if not self._source.live:
             return self._trigger.wait(None) is Signal.FIRED
-        while (signal := self._trigger.wait(0.0)) is Signal.NOTHING:
+        period_s = IDLE_PERIOD_S if self._preview is None else PREVIEW_PERIOD_S
+        while (signal := self._trigger.wait(period_s)) is Signal.NOTHING:
             try:
                 frame = self._read()
             except ImageError:
@@ -177,9 +190,10 @@ class CaptureLoop:
         """
         frames: list[Frame] = []
         last: ImageError | None = None
+        since_s = time.monotonic() if self._source.live else None
         for _ in range(self._burst):
             try:
-                frame = self._read()
+                frame = self._read() if since_s is None else self._read_since(since_s)
             except ImageError as error:
                 last = error
                 continue
@@ -189,6 +203,14 @@ class CaptureLoop:
         if last is not None and not frames:
             raise last
         return frames
+
+    def _read_since(self, moment_s: float) -> Frame | None:
+        """Return the next frame that was taken after `moment_s`, on the monotonic clock."""
+        for _ in range(_MOST_STALE):
+            frame = self._read()
+            if frame is None or frame.monotonic_s >= moment_s:
+                break
+        return frame
 
     def _read(self) -> Frame | None:
         try:

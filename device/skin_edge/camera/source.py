@@ -36,7 +36,7 @@ class FrameSource(ABC):
 
     Attributes:
         text: the source as the user wrote it, for example `replay:photos`.
-        live: True for a camera, whose frames pass whether they are read or not; False where each frame waits.
+        live: True for a camera, whose frames pass whether they are read or not; False where each one waits.
     """
 
     live: bool = False

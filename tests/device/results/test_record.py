@@ -29,7 +29,7 @@ CONTRACT = """
  "created_at": "2026-01-31T12:00:00.250Z", "source": "replay:photos", "subject": "P-017",
  "site": "left forearm", "logit": 1.75, "temperature": 1.2, "operating_point": "sensitivity-95",
  "abstain_band": [0.25, 0.4], "preprocess_fingerprint": "SPEC", "image_path": null, "image_sha256": null,
- "explanation_path": null, "skin_edge_version": "VERSION",
+ "explanation_path": null, "burst": null, "skin_edge_version": "VERSION",
  "notice": "Triage and research aid, not a diagnosis: a clinician decides."}
 """
 for placeholder, value in (("MODEL", "ab" * 32), ("SPEC", "cd" * 32), ("VERSION", skin_edge.__version__)):
