@@ -90,7 +90,7 @@ class PreviewWindow(Trigger):
         self._root.title("skin-edge")
         self._root.configure(background="#18181b")
         self._picture = self._label(None)
-        self._hint = self._label(14)
+        self._hint = self._label(14, "Press Space or Enter, or click.")
         self._result = self._label(14)
         self._label(9, DISCLAIMER)
         self._image: Any = None  # Tk does not hold it
