@@ -94,9 +94,9 @@ class Listeners:
 class CaptureLoop:
     """Runs captures until the source or the trigger ends.
 
-    While it waits for a trigger it reads a camera now and then, so that a hang is noticed and the window moves,
-    and what a camera took before the trigger does not count for the capture. A replayed source is only read for
-    captures: each of its pictures gets a decision.
+    While it waits for a trigger it reads a camera now and then, so that a hang is noticed and the window
+    moves, and what a camera took before the trigger does not count for the capture. A replayed source is only
+    read for captures: each of its pictures gets a decision.
 
     Args:
         source: where frames come from; not closed here.

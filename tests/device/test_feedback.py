@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -46,7 +47,7 @@ def changed(record: ResultRecord, **fields: Any) -> ResultRecord:
 def lengths(pin: Any) -> list[float]:
     """Seconds for which the pin was on, each time, whole ones only."""
     states = pin.states
-    return [b.timestamp for a, b in zip(states, states[1:], strict=False) if a.state and not b.state]
+    return [b.timestamp for a, b in itertools.pairwise(states) if a.state and not b.state]
 
 
 def test_the_states_can_be_told_apart(pins: Any, record: ResultRecord) -> None:
@@ -72,7 +73,13 @@ def test_the_states_can_be_told_apart(pins: Any, record: ResultRecord) -> None:
             patterns[name] = (len(lengths(led)), lengths(buzzer))
     assert patterns["busy"][0] >= 4
     assert patterns["busy"][1] == []
-    beeps_s = {"benign": [0.1], "refer": [0.8], "uncertain": [0.8], "refused": [0.1] * 2, "unreadable": [0.1] * 2}
+    beeps_s = {
+        "benign": [0.1],
+        "refer": [0.8],
+        "uncertain": [0.8],
+        "refused": [0.1] * 2,
+        "unreadable": [0.1] * 2,
+    }
     for name, expected in beeps_s.items():
         assert patterns[name][1] == pytest.approx(expected, abs=0.15), name
     assert patterns["benign"][0] <= 1  # what ended was the pattern before

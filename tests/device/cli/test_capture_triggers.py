@@ -50,7 +50,7 @@ class Terminal:
     def __init__(self, command: list[str], env: dict[str, str]) -> None:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execve(command[0], command, env)  # noqa: S606
+            os.execve(command[0], command, env)
         self.seen = b""
 
     def wait_for(self, text: bytes, count: int = 1) -> None:
@@ -173,7 +173,9 @@ def test_refusals_are_summed_up_at_the_end(run_cli: RunCli, tmp_path: Path) -> N
         (["--burst", "0"], "--burst"),
     ],
 )
-def test_what_cannot_start_a_capture_is_one_line_and_2(run_cli: RunCli, options: list[str], says: str) -> None:
+def test_what_cannot_start_a_capture_is_one_line_and_2(
+    run_cli: RunCli, options: list[str], says: str
+) -> None:
     told = run_cli(
         "capture", "--source", "demo", "--once", *options,
         env={"DISPLAY": None, "WAYLAND_DISPLAY": None, "GPIOZERO_PIN_FACTORY": "none-such"},
@@ -192,7 +194,9 @@ def test_trigger_and_lights_may_be_settings(run_cli: RunCli, tmp_path: Path) -> 
     told = run_cli("capture", "--json", "--config", str(config), input="\n", env=mock)
     assert (told.returncode, told.stderr) == (0, "")
     assert len(told.stdout.splitlines()) == 1
-    again = run_cli("capture", "--json", "--once", "--interval", "0", "--config", str(config), env=mock, input="")
+    again = run_cli(
+        "capture", "--json", "--once", "--interval", "0", "--config", str(config), env=mock, input=""
+    )
     assert len(again.stdout.splitlines()) == 1, "an option goes before the setting"
 
 

@@ -151,7 +151,9 @@ def test_bouncing_contacts_are_one_press(pins) -> None:  # type: ignore[no-untyp
         assert trigger.wait(0.0) is Signal.NOTHING
 
 
-@pytest.mark.parametrize(("text", "says"), [("gpio:999", "999"), ("gpio:nose", "nose"), ("gpio:17", "in use")])
+@pytest.mark.parametrize(
+    ("text", "says"), [("gpio:999", "999"), ("gpio:nose", "nose"), ("gpio:17", "in use")]
+)
 def test_a_pin_that_cannot_be_used_is_said(pins, text: str, says: str) -> None:  # type: ignore[no-untyped-def]
     with GpioTrigger("17"), pytest.raises(UsageError, match=says) as caught:
         open_trigger(text)

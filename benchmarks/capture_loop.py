@@ -1,0 +1,195 @@
+"""What the capture loop costs beside the bare work that it does, and how soon the first result is there.
+
+    python benchmarks/capture_loop.py [--rounds 15] [--out docs/results/capture_loop.csv] [--check]
+
+The same sixty JPEG pictures (600 x 450) go, turn by turn, through
+
+    bare          read_image, the stages and the network: decoding is on both sides of every ratio
+    bare + gate   the same with the quality gate, which the loop cannot do without
+    loop          the real loop over a replay source: trigger, gate, decision, record; nothing is logged
+    loop, log     the same with each row committed and flushed before it is told, as `skin-edge capture` does
+
+Ratios are medians over rounds of what was measured next to each other; CPU time stands beside wall time since
+other work on the machine disturbs it less, but it does not see the waiting for the disk. The start-up is that
+of `skin-edge capture --source replay:PICTURE --once` beside a bare import of what it needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import cv2
+import msgspec
+
+from skin_edge.camera.decode import read_image
+from skin_edge.camera.drawing import draw
+from skin_edge.camera.source import open_source
+from skin_edge.capture import CaptureLoop, Listeners
+from skin_edge.model.classifier import Classifier
+from skin_edge.model.locate import default_bundle_path
+from skin_edge.quality import assess
+from skin_edge.results.log import ResultsLog
+from skin_edge.session import Keeping, Outcome, Session
+from skin_edge.triggers.interval import IntervalTrigger
+
+ROOT = Path(__file__).resolve().parents[1]
+PICTURES = 60
+#: As an installation has it: modules compiled once, whatever this shell says.
+PROCESS_ENV = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+BARE_IMPORT = "import numpy, cv2, ai_edge_litert.interpreter, sqlite3"
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Milliseconds of wall and of CPU time, a picture or a process."""
+
+    wall: float
+    cpu: float
+
+
+def timed(task: Callable[[], object], parts: int) -> Took:
+    wall, cpu = time.perf_counter(), time.process_time()
+    task()
+    return Took((time.perf_counter() - wall) * 1e3 / parts, (time.process_time() - cpu) * 1e3 / parts)
+
+
+def in_turn(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[Took]]:
+    for task in tasks.values():
+        task()
+    took: dict[str, list[Took]] = {name: [] for name in tasks}
+    for _ in range(rounds):
+        for name, task in tasks.items():
+            took[name].append(timed(task, PICTURES))
+    return took
+
+
+def steady(folder: Path, state: Path, rounds: int) -> list[tuple[str, float, str]]:
+    classifier = Classifier.load(default_bundle_path(), trusted=True)
+    paths = sorted(folder.iterdir())
+
+    def bare(gate: bool) -> None:
+        for path in paths:
+            pixels = read_image(path)
+            if gate:
+                assess(pixels)
+            classifier.classify(pixels)
+
+    def loop(session: Session, sink: int) -> None:
+        def tell(outcome: Outcome) -> None:
+            os.write(sink, msgspec.json.encode(outcome.record))
+
+        with open_source(f"replay:{folder}") as source:
+            tally = CaptureLoop(
+                source, session, trigger=IntervalTrigger(0.0), listeners=Listeners(on_decision=tell)
+            ).run()
+        assert tally.decisions == PICTURES
+
+    sink = os.open(os.devnull, os.O_WRONLY)
+    with ResultsLog(state) as log:
+        quiet, logging = Session(classifier), Session(classifier, keeping=Keeping(log))
+        took = in_turn(
+            {
+                "bare": lambda: bare(False),
+                "bare + gate": lambda: bare(True),
+                "loop": lambda: loop(quiet, sink),
+                "loop, log": lambda: loop(logging, sink),
+            },
+            rounds,
+        )
+        record = logging.process(next(iter(open_source(f"replay:{paths[0]}")))).record
+        commits = [timed(lambda: log.append(msgspec.structs.replace(record, result_id=None)), 1)
+                   for _ in range(200)]  # fmt: skip
+    os.close(sink)
+    rows = []
+    for name, times in took.items():
+        rows.append((f"{name}: a picture", statistics.median(t.wall for t in times), "ms"))
+    rows.append(("one durable commit (fsync) alone", statistics.median(t.wall for t in commits), "ms"))
+    for name, base in (("loop", "bare"), ("loop", "bare + gate"), ("loop, log", "bare"), ("bare + gate", "bare")):
+        for kind in ("wall", "cpu"):
+            ratio = statistics.median(
+                getattr(a, kind) / getattr(b, kind) for a, b in zip(took[name], took[base], strict=True)
+            )
+            rows.append((f"{name} / {base}, {kind} time", ratio, "ratio"))
+    return rows
+
+
+def start(arguments: list[str], env: dict[str, str]) -> Took:
+    before = os.times()
+    started = time.perf_counter()
+    subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, env=PROCESS_ENV | env)
+    wall, after = time.perf_counter() - started, os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return Took(wall * 1e3, cpu * 1e3)
+
+
+def cold(picture: Path, state: Path, rounds: int) -> list[tuple[str, float, str]]:
+    command = [str(Path(sys.executable).with_name("skin-edge")), "capture", "--once", "--json"]
+    env = {"SKIN_EDGE_HOME": str(state)}
+    bare, ours = [], []
+    for _ in range(rounds + 1):
+        bare.append(start([sys.executable, "-c", BARE_IMPORT], env))
+        ours.append(start([*command, "--source", f"replay:{picture}"], env))
+    pairs = list(zip(ours[1:], bare[1:], strict=True))  # the first of each filled the caches
+    return [
+        ("bare import of numpy, cv2, litert, sqlite3", statistics.median(b.wall for _, b in pairs), "ms"),
+        ("capture --once, one picture", statistics.median(o.wall for o, _ in pairs), "ms"),
+        ("capture --once / bare import, wall time", statistics.median(o.wall / b.wall for o, b in pairs), "ratio"),
+        ("capture --once / bare import, cpu time", statistics.median(o.cpu / b.cpu for o, b in pairs), "ratio"),
+    ]  # fmt: skip
+
+
+#: The largest value that is good enough.
+TARGETS = {
+    "loop / bare, wall time": 1.15,
+    "loop / bare, cpu time": 1.15,
+    "capture --once / bare import, wall time": 2.0,
+}
+
+
+def main() -> None:
+    """Measure, print, save."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/results/capture_loop.csv")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory(dir=ROOT) as name:  # on the disk of the checkout: /tmp may be memory
+        folder, state = Path(name, "pictures"), Path(name, "state")
+        folder.mkdir()
+        for seed in range(PICTURES):
+            picture = cv2.resize(draw(0, seed).pixels, (600, 450), interpolation=cv2.INTER_AREA)
+            cv2.imwrite(str(folder / f"{seed:03d}.jpg"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        rows = steady(folder, state, options.rounds)
+        rows += cold(folder / "000.jpg", state, options.rounds)
+    missed = False
+    with options.out.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("what", "value", "unit", "target", "met"))
+        for what, value, unit in rows:
+            target = TARGETS.get(what)
+            met = "" if target is None else "yes" if value <= target else "no"
+            missed = missed or met == "no"
+            writer.writerow((what, f"{value:.4g}", unit, target or "", met))
+            print(f"{what:48s} {value:9.3f} {unit:6s} {target or ''} {met}")
+    print(f"saved to {options.out}")
+    if options.check and missed:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
