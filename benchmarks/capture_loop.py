@@ -116,7 +116,12 @@ def steady(folder: Path, state: Path, rounds: int) -> list[tuple[str, float, str
     for name, times in took.items():
         rows.append((f"{name}: a picture", statistics.median(t.wall for t in times), "ms"))
     rows.append(("one durable commit (fsync) alone", statistics.median(t.wall for t in commits), "ms"))
-    for name, base in (("loop", "bare"), ("loop", "bare + gate"), ("loop, log", "bare"), ("bare + gate", "bare")):
+    for name, base in (
+        ("loop", "bare"),
+        ("loop", "bare + gate"),
+        ("loop, log", "bare"),
+        ("bare + gate", "bare"),
+    ):
         for kind in ("wall", "cpu"):
             ratio = statistics.median(
                 getattr(a, kind) / getattr(b, kind) for a, b in zip(took[name], took[base], strict=True)

@@ -109,6 +109,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=50_000)
     parser.add_argument("--out", type=Path, default=ROOT / "docs/results/soak.csv")
     options = parser.parse_args()
+    if options.frames < EVERY * BLOCK * 4:
+        parser.error(f"--frames: at least {EVERY * BLOCK * 4}, or there is no slope to speak of")
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, "pictures")
