@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test train-smoke check format bench test-opencv test-backends clean distclean
+.PHONY: help demo test test-faults train-smoke check format bench test-opencv test-backends clean distclean
 
 # The newest interpreter that fits and can make a venv; PYTHON=... overrides it.
 FITS := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
@@ -19,6 +19,8 @@ BIN := $(VENV)/bin
 DEV := .[dev,train,ray]
 # As pyproject.toml names it; installed without its dependencies, of which `dev` has those that a ViT needs.
 KERAS_HUB := $(shell sed -n 's/^teacher = \["\(.*\)"\]$$/\1/p' pyproject.toml)
+# Its source only: the tests read it and run it over a stand-in for what only a Raspberry Pi has.
+PICAMERA2 := picamera2>=0.3.22
 # A CPU build is enough here: on x86_64 Linux, TORCH_INDEX=URL of PyTorch's CPU wheels saves gigabytes.
 TORCH := torch>=2.4,<3
 
@@ -34,6 +36,9 @@ demo: $(VENV)/.light ## Install into .venv (no extras) and classify one drawn le
 
 test: $(VENV)/.dev ## Install with training and test tools, and run the tests; PYTEST_ARGS=... is passed on
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+test-faults: $(VENV)/.dev ## Every camera fault 100 times, through the real capture process; FAULT_ARGS=... is passed on
+	$(BIN)/python benchmarks/camera_faults.py --out docs/results/camera_faults.csv $(FAULT_ARGS)
 
 train-smoke: $(VENV)/.dev ## The whole training chain on a few hundred drawn lesions (part of make test)
 	$(BIN)/python -m pytest tests/host_training/test_run.py tests/host_training/ablation $(PYTEST_ARGS)
@@ -83,5 +88,5 @@ $(VENV)/.light: pyproject.toml | $(VENV)/.made
 $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 	@echo "Installing skin-edge with its training and test tools into $(VENV) (about 700 MB to download, minutes)"
 	@$(call INSTALL,$(DEV))
-	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --quiet --no-deps "$(KERAS_HUB)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --quiet --no-deps "$(KERAS_HUB)" "$(PICAMERA2)"
 	@touch $@ $(VENV)/.light

@@ -154,8 +154,11 @@ class CaptureLoop:
         """Wait for the trigger; False where there will be no more."""
         if not self._source.live:
             return self._trigger.wait(None) is Signal.FIRED
-        period_s = IDLE_PERIOD_S if self._preview is None else PREVIEW_PERIOD_S
+        period_s, due_s = (IDLE_PERIOD_S if self._preview is None else PREVIEW_PERIOD_S), 0.0
         while (signal := self._trigger.wait(period_s)) is Signal.NOTHING:
+            if time.monotonic() < due_s and self._show_small():
+                continue
+            due_s = time.monotonic() + IDLE_PERIOD_S
             try:
                 frame = self._read()
             except ImageError:
@@ -164,6 +167,14 @@ class CaptureLoop:
                 return False
             self._listeners.heartbeat()
         return signal is Signal.FIRED
+
+    def _show_small(self) -> bool:
+        """Show the small picture of a camera that has one: it costs no frame."""
+        small = None if self._preview is None else self._source.preview()
+        if small is None or self._preview is None:
+            return False
+        self._preview.show(Frame(small, name=self._source.text, source=self._source.text))
+        return True
 
     def _capture(self) -> bool:
         """Make one decision; False where the source has no frame left."""

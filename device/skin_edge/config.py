@@ -83,6 +83,105 @@ class FeedbackConfig(Strict, frozen=True):
     buzzer_pin: Annotated[Pin | None, Meta(description="Pin of an active buzzer. null: none.")] = None
 
 
+class CameraConfig(Strict, frozen=True):
+    """How a camera is set, and what is put up with before it is started again."""
+
+    width: Annotated[
+        Annotated[int, Meta(ge=16, le=20_000)] | None,
+        Meta(description="Pixels across wanted. null: all of a picamera2 camera, 640 of a v4l2 one."),
+    ] = None
+    height: Annotated[
+        Annotated[int, Meta(ge=16, le=20_000)] | None,
+        Meta(description="Pixels down wanted. null: all, or 480."),
+    ] = None
+    fps: Annotated[
+        Annotated[float, Meta(gt=0.0, le=1000.0)] | None,
+        Meta(description="Frames a second wanted. null: the camera's own choice."),
+    ] = None
+    pixel_format: Annotated[
+        Literal["mjpg", "yuyv"] | None,
+        Meta(description="What a USB camera sends. null: mjpg where it can, else its own choice."),
+    ] = None
+    exposure_us: Annotated[
+        Annotated[int, Meta(ge=1, le=60_000_000)] | None,
+        Meta(description="Exposure time in microseconds. null: automatic."),
+    ] = None
+    gain: Annotated[
+        Annotated[float, Meta(ge=0.0, le=10_000.0)] | None,
+        Meta(description="Analogue gain (picamera2) or the camera's own unit (v4l2). null: automatic."),
+    ] = None
+    autofocus: Annotated[
+        Literal["continuous", "once", "off"],
+        Meta(description="Where the camera has it: always, once at opening, or never."),
+    ] = "continuous"
+    focus: Annotated[
+        Annotated[float, Meta(ge=0.0, le=10_000.0)] | None,
+        Meta(description="With autofocus off: dioptres (picamera2) or the camera's own unit (v4l2)."),
+    ] = None
+    white_balance: Annotated[
+        Literal["auto", "lock"],
+        Meta(description="auto follows the light; lock settles at opening and then stays."),
+    ] = "auto"
+    colour_gains: Annotated[
+        tuple[Annotated[float, Meta(gt=0.0, le=32.0)], Annotated[float, Meta(gt=0.0, le=32.0)]] | None,
+        Meta(description="Red and blue gain of a locked white balance (picamera2). null: what settled."),
+    ] = None
+    white_balance_k: Annotated[
+        Annotated[int, Meta(ge=1000, le=20_000)] | None,
+        Meta(description="Kelvin of a locked white balance (v4l2). null: what settled."),
+    ] = None
+    settle_s: Annotated[
+        float, Meta(ge=0.0, le=60.0, description="Seconds for exposure and white balance to settle.")
+    ] = 0.5
+    preview_width: Annotated[
+        int, Meta(ge=16, le=2_000, description="Pixels of the longer side of the live preview, about.")
+    ] = 320
+    open_timeout_s: Annotated[
+        float, Meta(gt=0.0, le=600.0, description="Seconds to open; then it hangs and is killed.")
+    ] = 20.0
+    read_timeout_s: Annotated[
+        float, Meta(gt=0.0, le=600.0, description="Seconds for one picture; then it hangs and is killed.")
+    ] = 5.0
+    close_timeout_s: Annotated[
+        float, Meta(gt=0.0, le=600.0, description="Seconds to close; then it hangs and is killed.")
+    ] = 3.0
+    bad_s: Annotated[
+        float,
+        Meta(ge=0.0, le=600.0, description="Seconds of torn, garbled or wrong-sized pictures: a fault."),
+    ] = 2.0
+    black_s: Annotated[
+        Annotated[float, Meta(ge=0.0, le=86_400.0)] | None,
+        Meta(description="Seconds of black pictures: a fault. null: black pictures are pictures."),
+    ] = 10.0
+    black_level: Annotated[
+        int, Meta(ge=0, le=254, description="A picture is black where no sample (0 to 255) is above.")
+    ] = 8
+    frozen_s: Annotated[
+        Annotated[float, Meta(ge=0.0, le=86_400.0)] | None,
+        Meta(description="Seconds of bit-identical pictures: a fault. null: they are pictures."),
+    ] = 5.0
+    check_torn: Annotated[
+        bool, Meta(description="Withhold pictures that are torn, or noise in the place of a picture.")
+    ] = True
+    restarts: Annotated[
+        int, Meta(ge=0, le=10_000, description="Restarts within the window; one more ends with status 3.")
+    ] = 10
+    restart_window_s: Annotated[
+        float, Meta(gt=0.0, le=1_000_000.0, description="Seconds in which restarts are counted.")
+    ] = 600.0
+    backoff_s: Annotated[
+        float,
+        Meta(ge=0.0, le=600.0, description="Seconds before a restart, doubled with each in the window."),
+    ] = 0.5
+    backoff_max_s: Annotated[
+        float, Meta(ge=0.0, le=3_600.0, description="Seconds that this wait does not exceed.")
+    ] = 30.0
+    backoff_jitter: Annotated[
+        float,
+        Meta(ge=0.0, le=1.0, description="Part by which each wait is lengthened or shortened at random."),
+    ] = 0.2
+
+
 class ModelConfig(Strict, frozen=True):
     """Which model answers, and how."""
 
@@ -131,6 +230,7 @@ class Config(Strict, frozen=True):
     state: Annotated[StateConfig, Meta(description="Where things are kept.")] = StateConfig()
     capture: Annotated[CaptureConfig, Meta(description="Where frames come from.")] = CaptureConfig()
     feedback: Annotated[FeedbackConfig, Meta(description="Lights and sounds.")] = FeedbackConfig()
+    camera: Annotated[CameraConfig, Meta(description="How a camera is set and watched.")] = CameraConfig()
     model: Annotated[ModelConfig, Meta(description="Which model answers.")] = ModelConfig()
     quality: Annotated[QualityThresholds, Meta(description="When a frame is unfit to classify.")] = (
         QualityThresholds()

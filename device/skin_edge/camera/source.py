@@ -2,8 +2,10 @@
 
     replay:PATH     an image, a folder of images or a video
     demo, demo:N    drawn lesions, the same for the same N
+    picamera2:N, v4l2:N, gst:PIPELINE, auto, fault:KIND
+                    cameras, each in a process of its own that is watched and started again
 
-A kind is added by its line in `_KINDS`.
+A kind is added by its line in `_KINDS`, a camera by its driver (`drivers/`) and a line in `CAMERA_KINDS`.
 """
 
 from __future__ import annotations
@@ -14,15 +16,25 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from skin_edge.errors import CameraError, UsageError
 from skin_edge.frame import Frame
 
-EXAMPLES: Final = "replay:photo.jpg, replay:photos/, replay:clip.avi, demo or demo:7"
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-#: Camera kinds that belong to the command line but that this release does not drive.
-_WITHOUT_DRIVER: Final = frozenset({"auto", "picamera2", "v4l2", "gst"})
+    from skin_edge.camera.events import OnEvent
+    from skin_edge.config import CameraConfig
+
+EXAMPLES: Final = "auto, picamera2, v4l2:0, replay:photo.jpg, replay:photos/, replay:clip.avi, demo or demo:7"
+
+#: What is opened where nobody names a source.
+DEFAULT_SOURCE: Final = "auto"
+
+#: Kinds of source that are cameras: driven in a process of their own, under supervision.
+CAMERA_KINDS: Final = frozenset({"auto", "picamera2", "v4l2", "gst", "fault"})
 
 MAX_FPS: Final = 1000.0
 
@@ -55,6 +67,13 @@ class FrameSource(ABC):
         if self._closed.is_set():
             raise CameraError(f"{self.text}: the source is closed; open it again", code="camera-closed")
         return self._next()
+
+    def preview(self) -> npt.NDArray[np.uint8] | None:
+        """Return the newest small picture, (h, w, 3) uint8 RGB, for a live view; None where there is none.
+
+        Cameras have one; it costs no frame.
+        """
+        return None
 
     def close(self) -> None:
         """Let go of what the source holds and end any wait in `read`; a second call does nothing."""
@@ -135,13 +154,23 @@ def _open_demo(text: str, rest: str, *, fps: float | None, loop: bool) -> FrameS
 _KINDS: Final[dict[str, _Factory]] = {"replay": _open_replay, "demo": _open_demo}
 
 
-def open_source(text: str, *, fps: float | None = None, loop: bool = False) -> FrameSource:
+def open_source(
+    text: str,
+    *,
+    fps: float | None = None,
+    loop: bool = False,
+    camera: CameraConfig | None = None,
+    on_event: OnEvent | None = None,
+) -> FrameSource:
     """Open a frame source.
 
     Args:
-        text: `replay:PATH`, `demo` or `demo:SEED`.
+        text: `auto`, `picamera2[:N]`, `v4l2:N`, `v4l2:/dev/NAME`, `gst:PIPELINE`, `replay:PATH`, `demo`,
+            `demo:SEED`, or `fault:KIND` for a camera that fails on purpose.
         fps: frames a second at most; None for the source's own pace.
-        loop: begin again at the end; `demo` has none.
+        loop: begin again at the end; only replayed files have one.
+        camera: the settings of a camera; None for the defaults. Other sources have no use for them.
+        on_event: told of a camera's faults and recoveries, from another thread.
 
     Raises:
         UsageError: no such kind, a part missing, or a rate that makes no sense.
@@ -153,9 +182,8 @@ def open_source(text: str, *, fps: float | None = None, loop: bool = False) -> F
     factory: Callable[..., FrameSource] | None = _KINDS.get(kind)
     if factory is not None:
         return factory(text, rest, fps=fps, loop=loop)
-    if kind in _WITHOUT_DRIVER:
-        raise CameraError(
-            f"source {text!r}: this release has no camera driver; use a source such as {EXAMPLES}",
-            code="camera-unsupported",
-        )
+    if kind in CAMERA_KINDS:
+        from skin_edge.camera.cameras import open_camera
+
+        return open_camera(text, kind, rest, fps=fps, camera=camera, on_event=on_event)
     raise UsageError(f"source {text!r}: no such kind of source; expected one such as {EXAMPLES}")

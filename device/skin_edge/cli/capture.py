@@ -15,6 +15,7 @@ from skin_edge.cli.model_options import ModelOption, OperatingPointOption, load_
 from skin_edge.cli.options import ConfigOption, JsonLinesOption
 
 if TYPE_CHECKING:
+    from skin_edge.camera.events import CameraEvent
     from skin_edge.capture import Listeners
     from skin_edge.config import Config
     from skin_edge.feedback import Feedback
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 EPILOG = f"""\b
 Sources:
+  auto                 the first camera there is; also picamera2, v4l2:0, gst:PIPELINE
   demo                 drawn lesions, visibly synthetic; demo:SEED for others
   replay:PATH          a picture, a folder of pictures, or a video
 \b
@@ -128,7 +130,12 @@ def capture(
         window = stack.enter_context(_window(settings, session)) if preview else None
         starts = stack.enter_context(_trigger(settings, interval, trigger, window))
         frames = stack.enter_context(
-            open_source(wanted, fps=fps if fps is not None else settings.capture.fps)
+            open_source(
+                wanted,
+                fps=fps if fps is not None else settings.capture.fps,
+                camera=settings.camera,
+                on_event=_report_event,
+            )
         )
         loop = CaptureLoop(
             frames,
@@ -152,6 +159,12 @@ def capture(
 def _end_well(*_: object) -> None:
     """End on SIGTERM as a service is stopped: camera, pins and log are closed on the way out."""
     raise SystemExit(0)
+
+
+def _report_event(event: CameraEvent) -> None:
+    """Say what happens to a camera; that it was opened goes without saying."""
+    if event.kind != "opened":
+        console.note(f"skin-edge: camera: {event.kind}: {event.cause}")
 
 
 def _listeners(as_json: bool) -> Listeners:

@@ -24,13 +24,6 @@ def test_a_malformed_source_is_a_usage_error_with_an_example(text: str) -> None:
     assert repr(text) in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["auto", "picamera2", "v4l2:0", "gst:videotestsrc ! appsink"])
-def test_a_camera_is_refused_with_what_can_be_used(text: str) -> None:
-    with pytest.raises(CameraError, match="demo") as caught:
-        open_source(text)
-    assert (caught.value.exit_code, caught.value.code) == (3, "camera-unsupported")
-
-
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf"), 1001.0])
 def test_a_rate_that_makes_no_sense_is_a_usage_error(fps: float) -> None:
     with pytest.raises(UsageError, match="fps"):
