@@ -73,7 +73,7 @@ def view_logits(classifier: Classifier, pictures: list[Rgb]) -> dict[int, Vector
 
 
 def cost_ms(classifier: Classifier, picture: Rgb) -> dict[int, float]:
-    """Milliseconds of CPU time of stages and network by views, in turn: other work on the machine adds none."""
+    """Milliseconds of CPU time of stages and network by views: other work on the machine adds none."""
     times: dict[int, list[float]] = {views: [] for views in VIEW_COUNTS}
     for _ in range(COST_ROUNDS):
         for views in VIEW_COUNTS:
@@ -134,10 +134,10 @@ def ranking_rows(
     gap = paired_difference(auroc, labels, [(best_of, first)], draws)
     ones = np.ones(len(labels))
     return [
-        figure(name, "ranking", "three of five frames shaken: AUROC of the first three", auroc(labels, first, ones)),
-        figure(name, "ranking", "three of five frames shaken: AUROC of the best three", auroc(labels, best_of, ones)),
+        figure(name, "ranking", "first three, three of five shaken: AUROC", auroc(labels, first, ones)),
+        figure(name, "ranking", "best three, three of five shaken: AUROC", auroc(labels, best_of, ones)),
         figure(name, "ranking", "gain, paired over lesions", gap.value, f"{gap.low:+.4f} to {gap.high:+.4f}"),
-        figure(name, "ranking", "share of bursts whose best frame is not a shaken one", sharp_chosen / len(labels)),
+        figure(name, "ranking", "share whose best frame is not shaken", sharp_chosen / len(labels)),
     ]  # fmt: skip
 
 

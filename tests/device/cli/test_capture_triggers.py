@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 
 from skin_edge.camera.drawing import draw
@@ -205,3 +206,34 @@ def test_a_folder_for_maps_that_cannot_be_made_is_a_storage_error(run_cli: RunCl
     told = run_cli("capture", "--source", "demo", "--once", "--explain", "file/maps")
     assert told.returncode == 5
     assert "cannot make this folder" in told.stderr
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_stopped_capture_leaves_no_camera_process(
+    cli_script: str, cli_env: dict[str, str], tmp_path: Path, sent: signal.Signals, status: int
+) -> None:
+    process = subprocess.Popen(
+        [cli_script, "capture", "--source", "fault:none", "--json"],
+        env=cli_env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    first = json.loads(process.stdout.readline())
+    assert first["burst"]["taken"] == 5, "a camera gives five frames a decision"
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert children, "the camera has a process of its own"
+    process.send_signal(sent)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == status
+    assert "Traceback" not in errors
+    assert psutil.wait_procs(children, timeout=5.0)[1] == []
+    assert rows(tmp_path / "state")[0]["result_id"] == first["result_id"]
+
+
+def test_a_camera_that_hangs_is_told_and_ends_in_3(run_cli: RunCli, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("camera: {read_timeout_s: 0.5, restarts: 0}\n", encoding="utf-8")
+    told = run_cli("capture", "--source", "fault:hang-read", "--json", "--config", str(config))
+    assert told.returncode == 3
+    assert "skin-edge: camera: hang-read: " in told.stderr
+    acknowledged = [json.loads(line)["result_id"] for line in told.stdout.splitlines()]
+    assert acknowledged == [row["result_id"] for row in rows(tmp_path / "state")]
