@@ -66,7 +66,7 @@ def descriptors() -> int:
 
 def run(folder: Path, state: Path, frames: int) -> Samples:
     """Return (n, 4): frames so far, resident bytes, descriptors, seconds since the start."""
-    samples: list[tuple[float, ...]] = []
+    samples = np.zeros((frames // EVERY, 4))  # made before, or the measurement grows with what it measures
     sink = os.open(os.devnull, os.O_WRONLY)
     started, done = time.monotonic(), 0
 
@@ -75,14 +75,14 @@ def run(folder: Path, state: Path, frames: int) -> Samples:
         os.write(sink, msgspec.json.encode(outcome.record))
         done += 1
         if done % EVERY == 0:
-            samples.append((done, resident_bytes(), descriptors(), time.monotonic() - started))
+            samples[done // EVERY - 1] = done, resident_bytes(), descriptors(), time.monotonic() - started
 
     with ResultsLog(state) as log, open_source(f"replay:{folder}", loop=True) as source:
         session = Session(Classifier.load(default_bundle_path(), trusted=True), keeping=Keeping(log))
         CaptureLoop(source, session, trigger=Counted(frames), listeners=Listeners(on_decision=tell)).run()
         assert log.count() == frames
     os.close(sink)
-    return np.array(samples, np.float64)
+    return samples
 
 
 def slope(frames: Samples, resident: Samples) -> tuple[float, float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -134,7 +135,7 @@ def capture(
                 wanted,
                 fps=fps if fps is not None else settings.capture.fps,
                 camera=settings.camera,
-                on_event=_report_event,
+                on_event=_report_events(),
             )
         )
         loop = CaptureLoop(
@@ -161,10 +162,18 @@ def _end_well(*_: object) -> None:
     raise SystemExit(0)
 
 
-def _report_event(event: CameraEvent) -> None:
-    """Say what happens to a camera; that it was opened goes without saying."""
-    if event.kind != "opened":
-        console.note(f"skin-edge: camera: {event.kind}: {event.cause}")
+def _report_events() -> Callable[[CameraEvent], None]:
+    """Return what says what happens to a camera; why it cannot be opened at all, the error says."""
+    opened = False
+
+    def report(event: CameraEvent) -> None:
+        nonlocal opened
+        if event.kind == "opened":
+            opened = True
+        elif opened or event.kind == "restart":
+            console.note(f"skin-edge: camera: {event.kind}: {event.cause}")
+
+    return report
 
 
 def _listeners(as_json: bool) -> Listeners:
