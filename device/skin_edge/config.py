@@ -56,6 +56,32 @@ class CaptureConfig(Strict, frozen=True):
         Meta(description="Frames a second taken from a replayed source. null: at its own pace."),
     ] = None
 
+    burst: Annotated[
+        Annotated[int, Meta(ge=1, le=50)] | None,
+        Meta(description="Frames taken for one decision. null: 5 from a camera, 1 from replay and demo."),
+    ] = None
+    best: Annotated[
+        int, Meta(ge=1, le=50, description="Frames of a burst that are classified, the sharpest, at most.")
+    ] = 3
+    max_spread: Annotated[
+        float,
+        Meta(ge=0.0, le=100.0, description="Log-odds between two frames above which they disagree."),
+    ] = 2.0
+    trigger: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=100)] | None,
+        Meta(description="What `capture --trigger` takes: enter or gpio:PIN. null: the interval."),
+    ] = None
+
+
+Pin = Annotated[int, Meta(ge=0, le=100)]
+
+
+class FeedbackConfig(Strict, frozen=True):
+    """Lights and sounds on GPIO pins, by Broadcom number; see docs/capture.md for what they say."""
+
+    led_pin: Annotated[Pin | None, Meta(description="Pin of a light. null: none.")] = None
+    buzzer_pin: Annotated[Pin | None, Meta(description="Pin of an active buzzer. null: none.")] = None
+
 
 class CameraConfig(Strict, frozen=True):
     """How a camera is set, and what is put up with before it is started again."""
@@ -171,6 +197,10 @@ class ModelConfig(Strict, frozen=True):
         int,
         Meta(ge=1, le=8, description="Threads of the runtime; one is the fastest for so small a network."),
     ] = 1
+    views: Annotated[
+        Literal[1, 2, 4, 8],
+        Meta(description="Flips and rotations of each frame that are averaged; each costs one invoke."),
+    ] = 1
 
 
 class QualityThresholds(Strict, frozen=True):
@@ -263,6 +293,7 @@ class Config(Strict, frozen=True):
 
     state: Annotated[StateConfig, Meta(description="Where things are kept.")] = StateConfig()
     capture: Annotated[CaptureConfig, Meta(description="Where frames come from.")] = CaptureConfig()
+    feedback: Annotated[FeedbackConfig, Meta(description="Lights and sounds.")] = FeedbackConfig()
     camera: Annotated[CameraConfig, Meta(description="How a camera is set and watched.")] = CameraConfig()
     model: Annotated[ModelConfig, Meta(description="Which model answers.")] = ModelConfig()
     quality: Annotated[QualityThresholds, Meta(description="When a frame is unfit to classify.")] = (

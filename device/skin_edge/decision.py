@@ -1,11 +1,12 @@
-"""From a logit to what is told to the user: calibration, operating point, abstention.
+"""From logits to what is told to the user: calibration, operating point, burst aggregation, abstention.
 
-All figures come from the bundle, where they were chosen on validation lesions; nothing here is tuned.
+The figures come from the bundle, where they were chosen on validation lesions; nothing here is tuned.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skin_edge.errors import UsageError
@@ -15,6 +16,7 @@ from skin_edge.model.manifest import Manifest
 #: Why an answer is `uncertain`, as stable identifiers.
 IN_ABSTAIN_BAND = "near-threshold"
 POOR_QUALITY = "poor-quality"
+FRAMES_DISAGREE = "frames-disagree"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,32 @@ class DecisionPolicy:
         """Calibrated probability of malignant, 0 to 1."""
         return _sigmoid(logit / self.temperature)
 
+    def spread(self, logits: Sequence[float]) -> float:
+        """Largest difference between two of the frames, in calibrated log-odds; 0 for one frame."""
+        return (max(logits) - min(logits)) / self.temperature
+
     def decide(self, prediction: Prediction, quality: QualityReport) -> Decision:
         """Return the answer for one frame; a frame unfit to classify is never called benign."""
-        probability = self.probability(prediction.logit)
+        return self.decide_burst((prediction.logit,), quality, max_spread=math.inf)
+
+    def decide_burst(self, logits: Sequence[float], quality: QualityReport, *, max_spread: float) -> Decision:
+        """Return the answer for frames of one lesion: that of their mean logit, where they agree.
+
+        They disagree where two of them differ by more than `max_spread`, or where some lie above the
+        operating point and some below it.
+
+        Args:
+            logits: of the frames that were classified, at least one.
+            quality: of the best of them.
+            max_spread: in calibrated log-odds.
+        """
+        probability = self.probability(sum(logits) / len(logits))
         reasons = []
         if not quality.ok:
             reasons.append(POOR_QUALITY)
+        above = [self.probability(logit) >= self.threshold for logit in logits]
+        if self.spread(logits) > max_spread or any(above) != all(above):
+            reasons.append(FRAMES_DISAGREE)
         if self.abstain_low <= probability < self.abstain_high:
             reasons.append(IN_ABSTAIN_BAND)
         label: Label = "malignant" if probability >= self.threshold else "benign"

@@ -85,7 +85,7 @@ class Decision:
 
     Attributes:
         label: ``benign`` or ``malignant``, or ``uncertain`` where the probability lies in the bundle's
-            abstain band or the frame was not fit to classify.
+            abstain band, the frame was not fit to classify or the frames of a burst disagree.
         probability: calibrated probability of malignant, 0 to 1.
         refer: True where a clinician should see the lesion: malignant or uncertain.
         threshold: probability of the operating point in use.

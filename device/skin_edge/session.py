@@ -1,4 +1,4 @@
-"""One frame from gate to log: quality -> stages -> network -> decision -> durable row.
+"""Frames from gate to log: quality -> stages -> network -> decision -> durable row.
 
 `capture` and `classify` both go through here, so that what is shown, logged and exported is one thing.
 """
@@ -6,17 +6,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from skin_edge import __version__
+from skin_edge.burst import BurstRule, select
 from skin_edge.config import QualityThresholds
 from skin_edge.decision import DecisionPolicy
-from skin_edge.frame import Frame, Prediction
+from skin_edge.errors import StorageError
+from skin_edge.frame import Decision, Frame, Prediction, QualityReport
 from skin_edge.model.classifier import Classifier
 from skin_edge.quality import assess
 from skin_edge.results.record import (
+    Burst,
     Machine,
     ModelRef,
     Quality,
@@ -36,11 +42,24 @@ class Outcome:
 
     Attributes:
         record: the row, and the JSON object of the command line.
-        prediction: logit and activation map.
+        prediction: logit and activation map of the best frame.
+        frame: the best frame, the one that was kept where pictures are kept.
     """
 
     record: ResultRecord
     prediction: Prediction
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What the gate and the network said about the frames of one capture, the best frame first."""
+
+    frames: tuple[Frame, ...]
+    reports: tuple[QualityReport, ...]
+    predictions: tuple[Prediction, ...]
+    refused: int
+    timing: Timing
 
 
 class Session:
@@ -50,8 +69,11 @@ class Session:
         classifier: the loaded bundle.
         operating_point: name of one of the bundle's; None for its default.
         thresholds: of the quality gate.
+        burst: how frames of one capture become one answer.
         keeping: where results go; None logs nothing.
         machine: called for each row, tells how the machine is; None leaves it out.
+        explain_dir: an existing folder for activation maps, each named by its result id; None draws none, and
+            where nothing is logged there are none either.
 
     Raises:
         UsageError: the bundle has no such operating point.
@@ -63,13 +85,17 @@ class Session:
         *,
         operating_point: str | None = None,
         thresholds: QualityThresholds | None = None,
+        burst: BurstRule | None = None,
         keeping: Keeping | None = None,
         machine: Callable[[], Machine] | None = None,
+        explain_dir: Path | None = None,
     ) -> None:
         self._classifier = classifier
         self._thresholds = thresholds or QualityThresholds()
+        self._burst = burst or BurstRule()
         self._keeping = keeping
         self._machine = machine
+        self._explain_dir = explain_dir
         bundle = classifier.bundle
         self.policy = DecisionPolicy.from_manifest(bundle.manifest, operating_point)
         self._model = ModelRef(
@@ -80,23 +106,71 @@ class Session:
         self._fingerprint = bundle.manifest.preprocess_fingerprint
 
     def process(self, frame: Frame, *, subject: str | None = None, site: str | None = None) -> Outcome:
-        """Classify one frame; when this returns, its row (and picture) is durable.
+        """Classify one frame: `process_burst` of it alone."""
+        return self.process_burst((frame,), subject=subject, site=site)
+
+    def process_burst(
+        self, frames: Sequence[Frame], *, subject: str | None = None, site: str | None = None
+    ) -> Outcome:
+        """Classify frames of one lesion as one; when this returns, the row (and picture) is durable.
 
         Args:
-            frame: what the source gave.
+            frames: what the source gave, in the order in which they were taken; at least one.
             subject: pseudonym of the person, never a name.
             site: where on the body.
 
         Raises:
-            ModelError: the network failed on this frame.
+            ModelError: the network failed on a frame.
             StorageError: the row could not be made durable; nothing was acknowledged.
         """
         started = time.perf_counter()
-        quality = assess(frame.pixels, self._thresholds)
-        prediction, preprocess_ms, inference_ms = self._classifier.classify(frame.pixels)
-        decision = self.policy.decide(prediction, quality)
-        total_ms = (time.perf_counter() - started) * 1e3
-        record = ResultRecord(
+        seen = self._look(frames)
+        logits = tuple(prediction.logit for prediction in seen.predictions)
+        decision = self.policy.decide_burst(logits, seen.reports[0], max_spread=self._burst.max_spread)
+        timing = msgspec.structs.replace(seen.timing, total=(time.perf_counter() - started) * 1e3)
+        record = self._record(seen, decision, timing, sum(logits) / len(logits), subject, site)
+        if len(frames) > 1 or self._burst.views > 1:
+            burst = Burst(
+                taken=len(frames),
+                refused=seen.refused,
+                used=len(logits),
+                views=self._burst.views,
+                spread=self.policy.spread(logits),
+            )
+            record = msgspec.structs.replace(record, burst=burst)
+        outcome = Outcome(record, seen.predictions[0], seen.frames[0])
+        return outcome if self._keeping is None else self._keep(self._keeping, outcome)
+
+    def _look(self, frames: Sequence[Frame]) -> _Seen:
+        reports = [assess(frame.pixels, self._thresholds) for frame in frames]
+        chosen = select(reports, self._burst.best)
+        predictions, preprocess_ms, inference_ms = [], 0.0, 0.0
+        for at in chosen:
+            prediction, preprocess, inference = self._classifier.classify(
+                frames[at].pixels, views=self._burst.views
+            )
+            predictions.append(prediction)
+            preprocess_ms += preprocess
+            inference_ms += inference
+        return _Seen(
+            frames=tuple(frames[at] for at in chosen),
+            reports=tuple(reports[at] for at in chosen),
+            predictions=tuple(predictions),
+            refused=sum(not report.ok for report in reports),
+            timing=Timing(preprocess=preprocess_ms, inference=inference_ms, total=0.0),
+        )
+
+    def _record(
+        self,
+        seen: _Seen,
+        decision: Decision,
+        timing: Timing,
+        logit: float,
+        subject: str | None,
+        site: str | None,
+    ) -> ResultRecord:
+        frame, quality = seen.frames[0], seen.reports[0]
+        return ResultRecord(
             image=frame.name,
             label=decision.label,
             probability=decision.probability,
@@ -105,13 +179,13 @@ class Session:
             reasons=decision.reasons,
             quality=Quality(ok=quality.ok, reasons=quality.reasons, metrics=dict(quality.metrics)),
             model=self._model,
-            timing_ms=Timing(preprocess=preprocess_ms, inference=inference_ms, total=total_ms),
+            timing_ms=timing,
             result_id=new_result_id(frame.wall_time_s) if self._keeping else None,
             created_at=utc_timestamp(frame.wall_time_s),
             source=frame.source,
             subject=subject,
             site=site,
-            logit=prediction.logit,
+            logit=logit,
             temperature=self.policy.temperature,
             operating_point=self.policy.operating_point,
             abstain_band=(self.policy.abstain_low, self.policy.abstain_high),
@@ -119,6 +193,21 @@ class Session:
             machine=self._machine() if self._machine else None,
             skin_edge_version=__version__,
         )
-        if self._keeping is not None:
-            record = self._keeping.keep(record, frame.pixels)
-        return Outcome(record, prediction)
+
+    def _keep(self, keeping: Keeping, outcome: Outcome) -> Outcome:
+        """Draw the map where one is wanted, then make the record durable, which names it."""
+        record, drawn = outcome.record, None
+        if self._explain_dir is not None:
+            from skin_edge.explain import save_overlay
+
+            drawn = self._explain_dir / f"{record.result_id}.png"
+            activation_map = outcome.prediction.activation_map
+            save_overlay(drawn, outcome.frame.pixels, activation_map, self.crop_fraction)
+            record = msgspec.structs.replace(record, explanation_path=str(drawn))
+        try:
+            record = keeping.keep(record, outcome.frame.pixels)
+        except StorageError:  # on anything else, Ctrl-C among it, the row may be there and needs its map
+            if drawn is not None:
+                drawn.unlink(missing_ok=True)
+            raise
+        return Outcome(record, outcome.prediction, outcome.frame)

@@ -48,7 +48,10 @@ class FrameSource(ABC):
 
     Attributes:
         text: the source as the user wrote it, for example `replay:photos`.
+        live: True for a camera, whose frames pass whether they are read or not; False where each one waits.
     """
+
+    live: bool = False
 
     def __init__(self, text: str) -> None:
         self.text = text

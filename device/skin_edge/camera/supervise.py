@@ -58,6 +58,8 @@ class SupervisedSource(FrameSource):
         CameraError: the camera cannot be opened, or the restarts are used up before it could be.
     """
 
+    live = True
+
     def __init__(
         self,
         text: str,

@@ -46,6 +46,7 @@ def classify(
     config: ConfigOption = None,
 ) -> None:
     """Classify pictures: benign, malignant or uncertain, with a calibrated probability."""
+    from skin_edge.burst import BurstRule
     from skin_edge.camera.decode import read_image
     from skin_edge.config import load_config
     from skin_edge.errors import ImageError
@@ -57,6 +58,7 @@ def classify(
         load_classifier(settings, model),
         operating_point=operating_point or settings.model.operating_point,
         thresholds=settings.quality,
+        burst=BurstRule(views=settings.model.views),
     )
     pictures, failed = _find(paths, as_json)
     explanation = _explanation_paths(explain) if explain is not None else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from skin_edge.cli.console import visible
 
 if TYPE_CHECKING:
-    from skin_edge.results.record import ResultRecord
+    from skin_edge.results.record import Burst, ResultRecord
 
 _ADVICE = {
     "benign": "no sign of malignancy at this operating point",
@@ -30,6 +30,8 @@ def card(record: ResultRecord) -> str:
     ]
     if why := reasons(record):
         lines.append(("why", why))
+    if record.burst and record.burst.taken > 1:
+        lines.append(("burst", _burst(record.burst)))
     lines.append(("model", f"{record.model.name} {record.model.version} ({record.model.sha256[:12]})"))
     lines.append(
         ("time", f"{record.timing_ms.total:.1f} ms, network {record.timing_ms.inference:.1f} ms of it")
@@ -40,6 +42,11 @@ def card(record: ResultRecord) -> str:
         lines.append(("logged as", record.result_id))
     body = "\n".join(f"  {name:<12}  {text}" for name, text in lines)
     return f"{visible(record.image)}\n{body}\n  {record.notice}"
+
+
+def _burst(burst: Burst) -> str:
+    refused = f", {burst.refused} refused" if burst.refused else ""
+    return f"{burst.used} of {burst.taken} frames{refused}, spread {burst.spread:.2f} in log-odds"
 
 
 def table_row(record: ResultRecord) -> tuple[str, ...]:
@@ -55,11 +62,13 @@ def table_row(record: ResultRecord) -> tuple[str, ...]:
 
 def reasons(record: ResultRecord) -> str:
     """Return why a decision is uncertain, in words; empty where it is not."""
-    from skin_edge.decision import IN_ABSTAIN_BAND
+    from skin_edge.decision import FRAMES_DISAGREE, IN_ABSTAIN_BAND
     from skin_edge.quality import REASON_TEXT
 
     told = [REASON_TEXT[reason] for reason in record.quality.reasons]
     if IN_ABSTAIN_BAND in record.reasons:
         low, high = record.abstain_band
         told.append(f"the probability lies between {low:.3f} and {high:.3f}, where the model is often wrong")
+    if FRAMES_DISAGREE in record.reasons:
+        told.append("the frames of the burst disagree: hold still, with the lesion in the middle")
     return "; ".join(told)

@@ -12,6 +12,7 @@ from skin_edge.errors import ModelError
 from skin_edge.frame import Prediction
 from skin_edge.model.bundle import Bundle, open_bundle
 from skin_edge.model.runtime import Network
+from skin_edge.model.views import VIEW_COUNTS, back, view
 from skin_edge.preprocess.pipeline import Preprocessor
 
 
@@ -58,11 +59,13 @@ class Classifier:
 
         return cls(verify_bundle(path).bundle, threads=threads)
 
-    def classify(self, pixels: npt.NDArray[np.uint8]) -> tuple[Prediction, float, float]:
+    def classify(self, pixels: npt.NDArray[np.uint8], *, views: int = 1) -> tuple[Prediction, float, float]:
         """Classify one frame.
 
         Args:
             pixels: (H, W, 3) uint8 RGB, any size and strides; not modified.
+            views: 1, 2, 4 or 8 flips and rotations whose logits and activation maps are averaged; each
+                costs one invoke.
 
         Returns:
             The prediction, and the milliseconds that preprocessing and the network took.
@@ -70,10 +73,23 @@ class Classifier:
         Raises:
             ImageError: another shape or type.
             ModelError: the network failed.
+            ValueError: another number of views.
         """
+        if views not in VIEW_COUNTS:
+            raise ValueError(f"views: {views} is none of {VIEW_COUNTS}")
         started = time.perf_counter()
         self._preprocessor(pixels, self._tensor)
         ready = time.perf_counter()
         prediction = self._network.predict(self._tensor)
+        if views > 1:
+            prediction = self._mean_over_views(prediction, views)
         done = time.perf_counter()
         return prediction, (ready - started) * 1e3, (done - ready) * 1e3
+
+    def _mean_over_views(self, first: Prediction, views: int) -> Prediction:
+        logit, activation_map = first.logit, first.activation_map.astype(np.float64)
+        for number in range(1, views):
+            seen = self._network.predict(np.ascontiguousarray(view(self._tensor, number)))
+            logit += seen.logit
+            activation_map += back(seen.activation_map, number)
+        return Prediction(logit / views, (activation_map / views).astype(np.float32))

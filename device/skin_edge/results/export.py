@@ -22,7 +22,7 @@ import msgspec
 from skin_edge.durable import replacing
 from skin_edge.errors import StorageError, UsageError
 from skin_edge.results.faults import storage_faults
-from skin_edge.results.record import Machine, ResultRecord
+from skin_edge.results.record import Burst, Machine, ResultRecord
 
 Format = Literal["csv", "jsonl", "fhir"]
 
@@ -58,6 +58,11 @@ COLUMNS = (
     "explanation_path",
     "skin_edge_version",
     "notice",
+    "burst.taken",
+    "burst.refused",
+    "burst.used",
+    "burst.views",
+    "burst.spread",
     "machine.temperature_c",
     "machine.throttled",
     "machine.under_voltage",
@@ -103,6 +108,7 @@ def flat_cells(record: ResultRecord) -> dict[str, str]:
     plain = msgspec.to_builtins(record)
     plain["abstain_band"] = dict(zip(("low", "high"), plain["abstain_band"], strict=True))
     plain["quality"]["metrics"] = msgspec.json.encode(plain["quality"]["metrics"], order="sorted").decode()
+    plain["burst"] = plain["burst"] or dict.fromkeys(Burst.__struct_fields__)
     plain["machine"] = plain["machine"] or dict.fromkeys(Machine.__struct_fields__)
     cells = dict(_flatten(plain, ""))
     return {column: cells[column] for column in COLUMNS}

@@ -49,6 +49,8 @@ MIGRATIONS = (
             "CREATE INDEX results_image_path ON results (image_path) WHERE image_path IS NOT NULL",
         ),
     ),
+    # Records have the field `burst`: no column changes, but an older skin-edge cannot decode them.
+    Migration("0003-burst", ()),
     # The record gained `machine`; the table stays as it is, and an older skin-edge refuses the log.
     Migration("0004-machine", ()),
     Migration(

@@ -38,6 +38,9 @@ class _Serialisable(Strict, frozen=True):
 
 
 def _plain(value: Any, name: str) -> Any:
+    kind = type(value)
+    if value is None or kind is bool or (kind is float and math.isfinite(value)):
+        return value
     if isinstance(value, str):
         # Bytes of a file name that are not UTF-8 arrive as lone surrogates.
         return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -77,6 +80,28 @@ class Timing(_Serialisable, frozen=True, kw_only=True):
     total: float
 
 
+class Burst(Strict, frozen=True, kw_only=True):
+    """How many frames and views stand behind one decision, and how far they agreed.
+
+    Attributes:
+        taken: frames that were taken and could be read.
+        refused: how many of them the quality gate refused.
+        used: how many were classified; their mean logit is the record's.
+        views: flips and rotations of each that were averaged.
+        spread: largest difference between two used frames, in calibrated log-odds (`logit / temperature`).
+    """
+
+    taken: int
+    refused: int
+    used: int
+    views: int
+    spread: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.spread):
+            raise ValueError(f"spread: {self.spread} is not a finite number")
+
+
 class Machine(_Serialisable, frozen=True, kw_only=True):
     """How the machine was when the decision was made; None is what it does not tell.
 
@@ -109,13 +134,15 @@ class ResultRecord(_Serialisable, frozen=True, kw_only=True):
         source: the frame source as the user wrote it.
         subject: a pseudonym, never a name.
         site: where on the body.
-        logit: log-odds of malignant before calibration by `temperature`.
+        timing_ms: of the frames that were used together, of the gate on all of them in `total`.
+        logit: log-odds of malignant before calibration by `temperature`; the mean over the frames used.
         operating_point: name of the bundle's operating point.
         abstain_band: probabilities (low, high) between which the label is ``uncertain``.
         preprocess_fingerprint: of the six stages as they ran.
         image_path: the kept picture, relative to the state directory.
         image_sha256: hex digest of that file.
         explanation_path: the drawn activation map.
+        burst: the frames behind the decision; None where it is one frame seen once.
         machine: how the machine was; None where nobody looked.
         pictures_removed_at: when the kept pictures of this row were deleted, UTC; None where they were not.
         encrypted: the names of fields that are encrypted with a key that is not at hand, and None here.
@@ -147,6 +174,7 @@ class ResultRecord(_Serialisable, frozen=True, kw_only=True):
     image_path: str | None = None
     image_sha256: str | None = None
     explanation_path: str | None = None
+    burst: Burst | None = None
     machine: Machine | None = None
     pictures_removed_at: str | None = None
     encrypted: tuple[str, ...] = ()

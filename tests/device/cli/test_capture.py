@@ -160,7 +160,7 @@ def test_settings_give_what_the_options_leave_out(run_cli: RunCli, tmp_path: Pat
 @pytest.mark.parametrize(
     ("source", "status"),
     [
-        (None, 2),
+        (None, 3),
         ("nonsense", 2),
         ("demo:x", 2),
         ("v4l2:0", 3),

@@ -21,7 +21,7 @@ from sample_records import SAMPLE, make_record
 from skin_edge.errors import StorageError, UsageError
 from skin_edge.results.export import COLUMNS, flat_cells, open_output, write_records
 from skin_edge.results.log import FILE_NAME, ResultsLog
-from skin_edge.results.record import Quality, ResultRecord
+from skin_edge.results.record import Burst, Quality, ResultRecord
 
 AWKWARD = (
     'a "quoted", comma',
@@ -56,7 +56,12 @@ def test_columns_are_documented_and_hold_every_field_of_the_contract() -> None:
             return [leaf for key in value for leaf in leaves(value[key], f"{path}.{key}".lstrip("."))]
         return [path]
 
-    fields = set(leaves(json.loads(msgspec.json.encode(SAMPLE)), ""))
+    record = make_record(burst=Burst(taken=5, refused=1, used=3, views=1, spread=0.5))
+    fields = set(leaves(json.loads(msgspec.json.encode(record)), ""))
+    (row,) = exported_csv(record)
+    assert [row[f"burst.{name}"] for name in Burst.__struct_fields__] == ["5", "1", "3", "1", "0.5"]
+    (row,) = exported_csv(SAMPLE)
+    assert {row[f"burst.{name}"] for name in Burst.__struct_fields__} == {""}
     assert set(COLUMNS) == fields - {"abstain_band"} | {"abstain_band.low", "abstain_band.high"}
     assert len(set(COLUMNS)) == len(COLUMNS)
 

@@ -29,7 +29,7 @@ CONTRACT = """
  "created_at": "2026-01-31T12:00:00.250Z", "source": "replay:photos", "subject": "P-017",
  "site": "left forearm", "logit": 1.75, "temperature": 1.2, "operating_point": "sensitivity-95",
  "abstain_band": [0.25, 0.4], "preprocess_fingerprint": "SPEC", "image_path": null, "image_sha256": null,
- "explanation_path": null,
+ "explanation_path": null, "burst": null,
  "machine": {"temperature_c": 48.5, "throttled": false, "under_voltage": null, "clock": "rtc"},
  "pictures_removed_at": null, "encrypted": [], "skin_edge_version": "VERSION",
  "notice": "Triage and research aid, not a diagnosis: a clinician decides."}
@@ -53,7 +53,7 @@ def test_decoding_gives_the_same_record() -> None:
 def test_a_row_of_a_version_without_the_optional_fields_decodes() -> None:
     encoded = json.loads(CONTRACT)
     for name in (
-        *("reasons", "image_path", "explanation_path", "subject", "machine"),
+        *("reasons", "image_path", "explanation_path", "subject", "burst", "machine"),
         *("pictures_removed_at", "encrypted"),
     ):
         del encoded[name]

@@ -1,0 +1,1 @@
+"""What starts a capture: the Enter key, an interval, a button on a GPIO pin, or several of these."""
