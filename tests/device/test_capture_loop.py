@@ -20,6 +20,7 @@ from skin_edge.frame import Frame
 from skin_edge.model.classifier import Classifier
 from skin_edge.model.locate import default_bundle_path
 from skin_edge.quality import OUT_OF_FOCUS, TOO_DARK
+from skin_edge.results.images import ImageStore
 from skin_edge.results.keeping import Keeping
 from skin_edge.results.log import ResultsLog
 from skin_edge.results.record import ResultRecord
