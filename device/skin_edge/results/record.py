@@ -40,7 +40,7 @@ class _Serialisable(Strict, frozen=True):
 def _plain(value: Any, name: str) -> Any:
     kind = type(value)
     if value is None or kind is bool or (kind is float and math.isfinite(value)):
-        return value
+        return value  # nearly all that comes, and the checks against abstract classes below are slow
     if isinstance(value, str):
         # Bytes of a file name that are not UTF-8 arrive as lone surrogates.
         return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")
