@@ -69,7 +69,7 @@ def scaled(side_px: int) -> Spoil:
 
 
 def glared(low: float, high: float) -> Spoil:
-    """One to four saturated ellipses with soft edges near the middle, `low` to `high` of the square together."""
+    """One to four saturated, soft-edged ellipses near the middle, `low` to `high` of the square in all."""
 
     def spoil(rgb: Rgb, rng: Rng) -> Rgb:
         height, width = rgb.shape[:2]
@@ -91,7 +91,7 @@ def glared(low: float, high: float) -> Spoil:
 
 
 def toned(low: float, high: float, cast: float = 0.0) -> Spoil:
-    """More melanin (Lambert-Beer, on linear light; 1.6 is about very dark skin), and a cast of up to `cast`."""
+    """More melanin (Lambert-Beer, on linear light; 1.6 is very dark skin), and a cast of up to `cast`."""
 
     def spoil(rgb: Rgb, rng: Rng) -> Rgb:
         linear = (rgb / 255.0) ** 2.2 * np.exp(-rng.uniform(low, high) * MELANIN)

@@ -26,7 +26,7 @@ def _cloud(rng: Rng, sigma: tuple[float, float]) -> Floats:
 
 def _surface(colour: tuple[float, float, float], relief: Floats, rng: Rng) -> Rgb:
     """A surface of one colour and a relief in grey levels, lit from one side, with the sensor's noise."""
-    y, x = np.mgrid[-1:1:SIDE_PX * 1j, -1:1:SIDE_PX * 1j]
+    y, x = np.mgrid[-1 : 1 : SIDE_PX * 1j, -1 : 1 : SIDE_PX * 1j]
     turn = rng.uniform(0.0, 2.0 * np.pi)
     light = 1.0 + rng.uniform(0.0, 0.2) * (x * np.cos(turn) + y * np.sin(turn))
     shade = (1.0 + relief / 128.0) * light
@@ -81,19 +81,19 @@ def colour_chart(rng: Rng) -> Rgb:
 def screen(rng: Rng) -> Rgb:
     """A window with text, seen through the grid of a display."""
     dark = bool(rng.integers(2))
-    picture = np.full((SIDE_PX, SIDE_PX, 3), 32.0 if dark else 225.0)
-    cv2.rectangle(picture, (0, 0), (SIDE_PX, 34), tuple(map(float, rng.uniform(40, 200, 3))), -1)
+    window = np.full((SIDE_PX, SIDE_PX, 3), 32 if dark else 225, np.uint8)
+    cv2.rectangle(window, (0, 0), (SIDE_PX, 34), tuple(map(float, rng.uniform(40, 200, 3))), -1)
     ink = tuple(map(float, rng.uniform(160, 230, 3) if dark else rng.uniform(10, 90, 3)))
     for line in range(60, SIDE_PX, 22):
         text = "".join(rng.choice(list("abcdefghijkl mnopqrstu 0123456789"), rng.integers(8, 30)))
-        cv2.putText(picture, text, (10, line), cv2.FONT_HERSHEY_SIMPLEX, 0.45, ink, 1, cv2.LINE_AA)
+        cv2.putText(window, text, (10, line), cv2.FONT_HERSHEY_SIMPLEX, 0.45, ink, 1, cv2.LINE_AA)
     grid = np.ones((SIDE_PX, 1, 3))
     grid[::3] = 0.8
     columns = np.ones((1, SIDE_PX, 3))
     columns[:, 0::3, 1:] *= 0.9
     columns[:, 1::3, ::2] *= 0.9
     columns[:, 2::3, :2] *= 0.9
-    picture = picture * grid * columns + rng.normal(0, 2, picture.shape)
+    picture = window * grid * columns + rng.normal(0, 2, window.shape)
     return np.clip(np.round(picture), 0, 255).astype(np.uint8)
 
 

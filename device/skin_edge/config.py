@@ -82,11 +82,19 @@ class QualityThresholds(Strict, frozen=True):
     ] = 100
     min_focus: Annotated[
         float,
-        Meta(ge=0.0, le=100.0, description="Sharpness, in the worst direction, below which it is blurred; 0: never."),
+        Meta(
+            ge=0.0,
+            le=100.0,
+            description="Sharpness, in the worst direction, below which it is blurred; 0: never.",
+        ),
     ] = 8.0
     max_motion_evenness: Annotated[
         float,
-        Meta(ge=0.0, le=1.0, description="Worst over best direction below which blur is called motion; 0: never."),
+        Meta(
+            ge=0.0,
+            le=1.0,
+            description="Worst over best direction below which blur is called motion; 0: never.",
+        ),
     ] = 0.7
     min_highlight_luma: Annotated[
         float,
@@ -103,7 +111,11 @@ class QualityThresholds(Strict, frozen=True):
     ] = 0.008
     max_no_lesion: Annotated[
         float,
-        Meta(ge=-1e4, le=1e4, description="Likeness to bare skin above which no lesion is in view; 10000: never."),
+        Meta(
+            ge=-1e4,
+            le=1e4,
+            description="Likeness to bare skin above which no lesion is in view; 10000: never.",
+        ),
     ] = 0.0
     max_not_skin: Annotated[
         float,

@@ -19,7 +19,7 @@ from skin_edge.preprocess.rgb import Rgb
 
 SIDE_PX: Final = 64
 
-#: Hairs are about a pixel wide at 64 and go in the median, lesions stay; the layout is then read at half that.
+#: Hairs are about a pixel wide at 64 and go in the median, lesions stay; the layout is read at half that.
 _MEDIAN_PX: Final = 5
 _MAP_PX: Final = 32
 _SURROUND_SIGMA_PX: Final = 4.0
@@ -78,10 +78,10 @@ def scene_figures(small: Rgb) -> npt.NDArray[np.float64]:
     """Return the figures named in `FIGURES`.
 
     `_border` and `_median` are colours of the rim and of the disc; `_contrast` how far the disc departs from
-    evenly lit skin (a plane), `_correlation` whether it turns redder or bluer where it is darker, `_local` the
-    contrast of middle-sized parts, `_fine` of hairs and grain, `direction` how far edges run one way; `_sides`
-    how far the eight sectors of the rim differ, `_within_sides` how uneven each is, and `_not_round` what is
-    left of the disc after a round spot. Skin around a lesion is alike on all sides; things have sides.
+    evenly lit skin (a plane), `_correlation` whether it turns redder or bluer where it is darker, `_local`
+    the contrast of middle-sized parts, `_fine` of hairs and grain, `direction` how far edges run one way,
+    `_sides` how far the eight sectors of the rim differ, `_within_sides` how uneven each is, and `_not_round`
+    what is left of the disc after a round spot. Skin around a lesion is alike on all sides; things have sides.
 
     Args:
         small: (64, 64, 3) uint8 RGB, as `scene_square` makes it.
@@ -91,7 +91,7 @@ def scene_figures(small: Rgb) -> npt.NDArray[np.float64]:
     """
     grid = _grid()
     smooth = cv2.medianBlur(small, _MEDIAN_PX)
-    fine = _log_channels(small) - _log_channels(smooth)
+    fine = np.subtract(_log_channels(small), _log_channels(np.asarray(smooth, np.uint8)))
     half = cv2.resize(smooth, (_MAP_PX, _MAP_PX), interpolation=cv2.INTER_AREA)
     channels = _log_channels(np.asarray(half, np.uint8))
     surround = cv2.GaussianBlur(channels, (0, 0), _SURROUND_SIGMA_PX)

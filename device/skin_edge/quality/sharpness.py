@@ -11,13 +11,17 @@ import numpy as np
 
 from skin_edge.quality.working import Grey
 
-#: White noise of variance v leaves 20 v in the Laplacian, and these shares of that, along either axis, in the
-#: gradient of the Laplacian of Gaussian of one and of two pixels: the energy of the filter's impulse response over 20.
+#: White noise of variance v leaves 20 v in the Laplacian, and these shares of that, along either axis, in
+#: the gradient of the Laplacian of Gaussian of one and of two pixels: the energy of the filter's impulse
+#: response over 20.
 _NOISE_SHARE_FINE: Final = 0.136452
 _NOISE_SHARE_COARSE: Final = 0.00185101
 
 #: Keeps a picture without any structure at zero. It is the coarse energy of grey levels being whole numbers.
 _STRUCTURE_FLOOR: Final = 0.02
+
+#: Sharpness of the best direction from which on the worst can be told from it. Motion leaves it at 5 or more.
+_TELLING: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,11 @@ class Sharpness:
 
     @property
     def evenness(self) -> float:
-        """`least` over `most`: near 1 where a picture is out of focus, near 0.5 where it is smeared."""
-        return self.least / self.most if self.most > 0.0 else 1.0
+        """`least` over `most`: near 1 where a picture is out of focus, near 0.5 where it is smeared.
+
+        1 where no direction is sharp enough to tell: what is left then is noise.
+        """
+        return self.least / self.most if self.most >= _TELLING else 1.0
 
 
 def sharpness(grey: Grey) -> Sharpness:
@@ -44,8 +51,8 @@ def sharpness(grey: Grey) -> Sharpness:
     The structure tensor (Foerstner & Guelch 1987) of the Laplacian of Gaussian (Marr & Hildreth 1980) at one
     pixel over the same at two: its generalised eigenvalues are the least and the greatest ratio of fine to
     coarse energy over all directions. Blur takes from the finer first, and motion only along its direction,
-    while hairs and furrows are uneven at both scales alike. Contrast cancels. What white noise adds to each is
-    taken out by way of the bare Laplacian, which noise dominates wherever the picture is smooth (after
+    while hairs and furrows are uneven at both scales alike. Contrast cancels. What white noise adds to each
+    is taken out by way of the bare Laplacian, which noise dominates wherever the picture is smooth (after
     Immerkaer 1996): without that, noise of five grey levels hides any blur.
 
     Args:
