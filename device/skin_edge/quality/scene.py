@@ -81,7 +81,7 @@ def scene_figures(small: Rgb) -> npt.NDArray[np.float64]:
     evenly lit skin (a plane), `_correlation` whether it turns redder or bluer where it is darker, `_local`
     the contrast of middle-sized parts, `_fine` of hairs and grain, `direction` how far edges run one way,
     `_sides` how far the eight sectors of the rim differ, `_within_sides` how uneven each is, and `_not_round`
-    what is left of the disc after a round spot. Skin around a lesion is alike on all sides; things have sides.
+    what is left of the disc after a round spot. Skin around a lesion is alike on all sides, a thing is not.
 
     Args:
         small: (64, 64, 3) uint8 RGB, as `scene_square` makes it.
