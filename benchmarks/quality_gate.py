@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from quality_pictures import FITTING, MEASURING, Lesions, Thing, read_some, things
+from quality_pictures import FITTING, MEASURING, Lesions, Thing, things
 from quality_spoil import (
     Rng,
     Spoil,
@@ -41,6 +41,7 @@ from quality_spoil import (
 )
 from quality_synthetic import SURFACES
 
+from skin_edge.camera.decode import read_image
 from skin_edge.decision import DecisionPolicy
 from skin_edge.frame import QualityReport
 from skin_edge.model.classifier import Classifier
@@ -101,12 +102,15 @@ CONDITIONS: tuple[tuple[str, tuple[str, ...], Spoil | Callable[[Rgb, Rng], Rgb |
 )
 
 
-def measure(name: str, images: list[Rgb], spoiled: int) -> Iterable[dict[str, str]]:
+def measure(name: str, images: list[Rgb], malignant: list[bool], spoiled: int) -> Iterable[dict[str, str]]:
     reports = [assess(image) for image in images]
     yield row(name, "as it is", (), reports)
     luma = np.array([report.metrics["luma_mean"] for report in reports])
     dark = np.flatnonzero(luma <= np.quantile(luma, 0.1))
     yield row(name, "as it is, darkest tenth", (), [reports[i] for i in dark])
+    if any(malignant):
+        flagged = [report for report, bad in zip(reports, malignant, strict=True) if bad]
+        yield row(name, "as it is, malignant", (), flagged)
     for what, expected, spoil in CONDITIONS:
         rng = np.random.default_rng(SEED)
         made = (spoil(central(image), rng) for image in images[:spoiled])
@@ -202,9 +206,9 @@ def main() -> None:
         ("melanoma10k, held out", found.melanoma10k[1], options.images // 4),
         ("Kaggle benign/malignant, test", found.kaggle_test, options.images // 4),
     ):
-        images = read_some(paths, None, rng)
-        order = rng.permutation(len(images))
-        keep(measure(name, [images[i] for i in order], spoiled))
+        order = [paths[i] for i in rng.permutation(len(paths))]
+        malignant = [path.stem in found.malignant for path in order]
+        keep(measure(name, [read_image(path) for path in order], malignant, spoiled))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with options.out.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")

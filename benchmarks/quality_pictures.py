@@ -113,11 +113,15 @@ def half_of(identifier: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Lesions:
-    """Paths of real pictures by half: 0 fits, 1 measures. The Kaggle set is measured on only."""
+    """Paths of real pictures by half: 0 fits, 1 measures. The Kaggle set is measured on only.
+
+    `malignant` are the image identifiers of melanoma, basal cell carcinoma and actinic keratosis in HAM10000.
+    """
 
     ham: tuple[list[Path], list[Path]]
     melanoma10k: tuple[list[Path], list[Path]]
     kaggle_test: list[Path]
+    malignant: frozenset[str]
 
     @classmethod
     def find(cls, data: Path) -> Lesions:
@@ -127,11 +131,14 @@ class Lesions:
             SystemExit: one of the three sets is not there.
         """
         ham: tuple[list[Path], list[Path]] = ([], [])
+        malignant = set()
         try:
             with (data / "ham10000" / "HAM10000_metadata.csv").open(encoding="utf-8") as stream:
                 for row in csv.DictReader(stream):
                     path = data / "ham10000" / "images" / f"{row['image_id']}.jpg"
                     ham[half_of(row["lesion_id"])].append(path)
+                    if row["dx"] in {"mel", "bcc", "akiec"}:
+                        malignant.add(path.stem)
         except OSError as error:
             raise SystemExit(f"{error}: set SKIN_EDGE_DATA or give --data") from None
         other: tuple[list[Path], list[Path]] = ([], [])
@@ -140,7 +147,7 @@ class Lesions:
         kaggle = sorted((data / "kaggle_bm" / "test").glob("*/*.jpg"))
         if not (other[0] and other[1] and kaggle):
             raise SystemExit(f"no melanoma10k or kaggle_bm in {data}: set SKIN_EDGE_DATA or give --data")
-        return cls((sorted(ham[0]), sorted(ham[1])), other, kaggle)
+        return cls((sorted(ham[0]), sorted(ham[1])), other, kaggle, frozenset(malignant))
 
 
 def read_some(paths: list[Path], count: int | None, rng: np.random.Generator) -> list[Rgb]:

@@ -1,4 +1,4 @@
-"""The quality gate before what is no lesion: real sample pictures, drawn surfaces, recoloured and bare skin."""
+"""The quality gate before what is no lesion: real sample pictures, cloth, recoloured and bare skin."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_the_table_holds_every_figure_and_finite_numbers() -> None:
     table = msgspec.json.decode(TABLE.read_bytes())
     assert tuple(table["figures"]) == FIGURES
     size = len(FIGURES)
-    for score in ("thing", "colour", "bare_skin"):
+    for score in ("thing", "hue", "negative", "bare_skin"):
         assert len(table[score]["square"]) == size * (size + 1) // 2
         assert len(table[score]["linear"]) == size
         assert np.isfinite([*table[score]["square"], *table[score]["linear"], table[score]["constant"]]).all()
@@ -117,7 +117,7 @@ def test_refusals_are_counted_by_frame_and_by_reason() -> None:
 
 @pytest.mark.data
 def test_bare_skin_has_no_lesion_and_darker_skin_passes(data_dir: Path) -> None:
-    """Corners of real pictures, where smooth and light enough to be skin; the whole pictures with melanin added."""
+    """Corners of real pictures, where smooth and light enough to be skin; whole ones with melanin added."""
     paths = sorted((data_dir / "ham10000" / "images").glob("*.jpg"))[3::25]
     images = [read_image(path) for path in paths]
     corners = [image[:50, :50] for image in images]

@@ -70,7 +70,7 @@ def assess_square(square: Rgb, side_px: int, thresholds: QualityThresholds | Non
         "focus": sharp.least,
         "focus_evenness": sharp.evenness,
         "glare_fraction": glare_fraction(small),
-        "not_skin": max(scores.thing, scores.colour),
+        "not_skin": scores.not_skin,
         "no_lesion": scores.bare_skin,
     }
     return QualityReport(tuple(_reasons(metrics, thresholds or QualityThresholds())), metrics)

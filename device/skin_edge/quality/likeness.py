@@ -30,13 +30,20 @@ class Likeness:
 
     Attributes:
         thing: how much more a picture is like rooms, objects, faces and print than like a lesion.
-        colour: how much more it has the colours of a recoloured picture.
+        hue: how much more it has the colours of a picture whose hue was turned.
+        negative: how much more it has those of an inverted one.
         bare_skin: how much more it is like skin without a lesion.
     """
 
     thing: float
-    colour: float
+    hue: float
+    negative: float
     bare_skin: float
+
+    @property
+    def not_skin(self) -> float:
+        """The greatest of the scores for which a picture is no skin at all."""
+        return max(self.thing, self.hue, self.negative)
 
 
 class _Quadratic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,7 +57,8 @@ class _Quadratic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     figures: list[str]
     thing: _Quadratic
-    colour: _Quadratic
+    hue: _Quadratic
+    negative: _Quadratic
     bare_skin: _Quadratic
 
 
@@ -62,7 +70,7 @@ def likeness(figures: Doubles) -> Likeness:
     """
     square, linear, constant = _coefficients()
     scores = (square @ figures) @ figures + linear @ figures + constant
-    return Likeness(thing=float(scores[0]), colour=float(scores[1]), bare_skin=float(scores[2]))
+    return Likeness(*(float(score) for score in scores))
 
 
 @cache
@@ -70,7 +78,7 @@ def _coefficients() -> tuple[Doubles, Doubles, Doubles]:
     table = msgspec.json.decode(TABLE.read_bytes(), type=_Table)
     if tuple(table.figures) != FIGURES:
         raise ValueError(f"{TABLE.name} is of other figures: run benchmarks/quality_fit.py")
-    scores = (table.thing, table.colour, table.bare_skin)
+    scores = (table.thing, table.hue, table.negative, table.bare_skin)
     size = len(FIGURES)
     square = np.zeros((len(scores), size, size))
     upper = np.triu_indices(size)
