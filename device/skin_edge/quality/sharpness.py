@@ -23,6 +23,9 @@ _STRUCTURE_FLOOR: Final = 0.02
 #: Sharpness of the best direction from which on the worst can be told from it. Motion leaves it at 5 or more.
 _TELLING: Final = 4.0
 
+#: Fine energy of the best direction over that of the noise, from which on directions can be told apart.
+_ABOVE_NOISE: Final = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Sharpness:
@@ -31,18 +34,21 @@ class Sharpness:
     Attributes:
         least: along the direction that is blurred most.
         most: along the direction that is blurred least.
+        above_noise: the greatest fine energy, as a multiple of what noise had added and was taken out.
     """
 
     least: float
     most: float
+    above_noise: float
 
     @property
     def evenness(self) -> float:
         """`least` over `most`: near 1 where a picture is out of focus, near 0.5 where it is smeared.
 
-        1 where no direction is sharp enough to tell: what is left then is noise.
+        1 where no direction is sharp enough, or clear enough of noise, to tell.
         """
-        return self.least / self.most if self.most >= _TELLING else 1.0
+        telling = self.most >= _TELLING and self.above_noise >= _ABOVE_NOISE
+        return self.least / self.most if telling else 1.0
 
 
 def sharpness(grey: Grey) -> Sharpness:
@@ -71,7 +77,12 @@ def sharpness(grey: Grey) -> Sharpness:
     half_trace = (fxx * cyy + fyy * cxx - 2.0 * fxy * cxy) / determinant / 2.0
     product = (fxx * fyy - fxy * fxy) / determinant
     spread = math.sqrt(max(half_trace * half_trace - product, 0.0))
-    return Sharpness(least=max(half_trace - spread, 0.0), most=max(half_trace + spread, 0.0))
+    strongest = (fxx + fyy) / 2.0 + math.hypot((fxx - fyy) / 2.0, fxy)
+    return Sharpness(
+        least=max(half_trace - spread, 0.0),
+        most=max(half_trace + spread, 0.0),
+        above_noise=max(strongest, 0.0) / (_NOISE_SHARE_FINE * noise + 1e-9),
+    )
 
 
 def _tensor(smoothed: cv2.typing.MatLike, noise: float) -> tuple[float, float, float]:
