@@ -210,8 +210,21 @@ class QualityThresholds(Strict, frozen=True):
         int, Meta(ge=1, le=10_000, description="Shorter side below which a picture is too small.")
     ] = 100
     min_focus: Annotated[
-        float, Meta(ge=0.0, le=100.0, description="Focus figure below which a picture is blurred; 0: never.")
-    ] = 4.0
+        float,
+        Meta(
+            ge=0.0,
+            le=100.0,
+            description="Sharpness, in the worst direction, below which it is blurred; 0: never.",
+        ),
+    ] = 8.0
+    max_motion_evenness: Annotated[
+        float,
+        Meta(
+            ge=0.0,
+            le=1.0,
+            description="Worst over best direction below which blur is called motion; 0: never.",
+        ),
+    ] = 0.7
     min_highlight_luma: Annotated[
         float,
         Meta(ge=0.0, le=255.0, description="95th percentile of luma below which a picture is too dark."),
@@ -222,6 +235,21 @@ class QualityThresholds(Strict, frozen=True):
     max_white_fraction: Annotated[
         float, Meta(ge=0.0, le=1.0, description="Part burnt out above which a picture is too bright.")
     ] = 0.12
+    max_glare_fraction: Annotated[
+        float, Meta(ge=0.0, le=1.0, description="Part of the disc under highlights above which it is glare.")
+    ] = 0.008
+    max_no_lesion: Annotated[
+        float,
+        Meta(
+            ge=-1e4,
+            le=1e4,
+            description="Likeness to bare skin above which no lesion is in view; 10000: never.",
+        ),
+    ] = 0.0
+    max_not_skin: Annotated[
+        float,
+        Meta(ge=-1e4, le=1e4, description="Unlikeness to skin above which it is not skin; 10000: never."),
+    ] = 0.0
 
 
 class HealthConfig(Strict, frozen=True):
