@@ -32,8 +32,8 @@ import psutil
 
 from skin_edge.camera import open_source
 from skin_edge.camera.events import FAULT_CODES, CameraEvent
-from skin_edge.config import CameraConfig
 from skin_edge.errors import CameraError
+from skin_edge.sections import CameraConfig
 
 SETTINGS = CameraConfig(
     open_timeout_s=15.0,

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 from skin_edge import DISCLAIMER
-from skin_edge.config import QualityThresholds
 from skin_edge.errors import UsageError
 from skin_edge.frame import Frame, QualityReport
 from skin_edge.quality import REASON_TEXT, assess
+from skin_edge.sections import QualityThresholds
 from skin_edge.triggers.base import Signal, Trigger
 
 if TYPE_CHECKING:

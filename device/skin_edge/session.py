@@ -15,7 +15,6 @@ import msgspec
 
 from skin_edge import __version__
 from skin_edge.burst import BurstRule, select
-from skin_edge.config import QualityThresholds
 from skin_edge.decision import DecisionPolicy
 from skin_edge.errors import StorageError
 from skin_edge.frame import Decision, Frame, Prediction, QualityReport
@@ -31,6 +30,7 @@ from skin_edge.results.record import (
     new_result_id,
     utc_timestamp,
 )
+from skin_edge.sections import QualityThresholds
 
 if TYPE_CHECKING:
     from skin_edge.results.keeping import Keeping

@@ -14,11 +14,11 @@ import pytest
 
 from skin_edge import preview
 from skin_edge.camera.drawing import draw
-from skin_edge.config import QualityThresholds
 from skin_edge.errors import UsageError
 from skin_edge.frame import Frame, QualityReport
 from skin_edge.preview import MAX_HEIGHT_PX, MAX_WIDTH_PX, PreviewWindow, hint
 from skin_edge.quality import REASON_TEXT, TOO_DARK
+from skin_edge.sections import QualityThresholds
 from skin_edge.triggers.base import Signal
 
 

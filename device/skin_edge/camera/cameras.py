@@ -9,8 +9,8 @@ from skin_edge.camera.driver import DriverSettings
 from skin_edge.camera.events import OnEvent
 from skin_edge.camera.supervise import SupervisedSource
 from skin_edge.camera.watch import Limits
-from skin_edge.config import CameraConfig
 from skin_edge.errors import UsageError
+from skin_edge.sections import CameraConfig
 
 
 def open_camera(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from skin_edge.camera.events import OnEvent
-    from skin_edge.config import CameraConfig
+    from skin_edge.sections import CameraConfig
 
 EXAMPLES: Final = "auto, picamera2, v4l2:0, replay:photo.jpg, replay:photos/, replay:clip.avi, demo or demo:7"
 

@@ -7,7 +7,6 @@ deserve it and to pictures that do not, is in `docs/quality.md`.
 
 from __future__ import annotations
 
-from skin_edge.config import QualityThresholds
 from skin_edge.quality.counts import RefusalCounts
 from skin_edge.quality.gate import assess, assess_square
 from skin_edge.quality.reasons import (
@@ -22,6 +21,7 @@ from skin_edge.quality.reasons import (
     TOO_SMALL,
 )
 from skin_edge.quality.working import working_square
+from skin_edge.sections import QualityThresholds
 
 __all__ = [
     "GLARE",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from skin_edge.config import QualityThresholds
 from skin_edge.frame import QualityReport
 from skin_edge.preprocess.rgb import Rgb, require_rgb
 from skin_edge.quality.exposure import exposure, glare_fraction
@@ -26,6 +25,7 @@ from skin_edge.quality.reasons import (
 from skin_edge.quality.scene import scene_figures, scene_square
 from skin_edge.quality.sharpness import sharpness
 from skin_edge.quality.working import luma, working_square
+from skin_edge.sections import QualityThresholds
 
 
 def assess(rgb: Rgb, thresholds: QualityThresholds | None = None) -> QualityReport:

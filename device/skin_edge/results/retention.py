@@ -12,13 +12,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from skin_edge.config import RetentionConfig
 from skin_edge.errors import StorageError
 from skin_edge.results.faults import storage_faults
 from skin_edge.results.log import ResultsLog
 from skin_edge.results.record import utc_timestamp
 from skin_edge.results.removal import BATCH, Removed, finish, give_back_room, remove
 from skin_edge.results.reserve import disk_bytes, free_bytes, hold_reserve, missing_bytes, release_reserve
+from skin_edge.sections import RetentionConfig
 
 _logger = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ import pytest
 from skin_edge.camera import FrameSource, open_source
 from skin_edge.camera.events import FAULT_CODES, CameraEvent
 from skin_edge.camera.supervise import SupervisedSource
-from skin_edge.config import CameraConfig
 from skin_edge.errors import CameraError, UsageError
+from skin_edge.sections import CameraConfig
 
 #: Long enough for a machine that is busy with other tests; where a hang is the fault, HANG_S holds.
 HANG_S = 1.0

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from sample_records import make_record
 
-from skin_edge.config import RetentionConfig
 from skin_edge.results import retention as retention_module
 from skin_edge.results.images import ImageStore
 from skin_edge.results.keeping import Keeping
@@ -20,6 +19,7 @@ from skin_edge.results.log import ResultsLog
 from skin_edge.results.purge import Selection, carry_out, plan
 from skin_edge.results.record import new_result_id
 from skin_edge.results.retention import Retention
+from skin_edge.sections import RetentionConfig
 
 retention_module.ROWS_BETWEEN = 1  # deletion all the time, for the kill to fall into it
 

@@ -12,7 +12,8 @@ import json, os, sys
 from pathlib import Path
 import numpy as np
 from sample_records import make_record
-from skin_edge.config import Config, RetentionConfig, StateConfig
+from skin_edge.config import Config
+from skin_edge.sections import RetentionConfig, StateConfig
 from skin_edge.errors import StorageError
 from skin_edge.results.keeping import open_keeping
 from skin_edge.results.log import ResultsLog

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from skin_edge.config import EncryptionConfig
 from skin_edge.errors import ConfigError, UsageError
 from skin_edge.results.keys import Key, load_keyring, read_key, write_new_key
+from skin_edge.sections import EncryptionConfig
 
 
 class TestKeyFiles:

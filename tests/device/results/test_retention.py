@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from sample_records import make_record
 
-from skin_edge.config import RetentionConfig
 from skin_edge.errors import StorageError
 from skin_edge.results import retention as retention_module
 from skin_edge.results.images import ImageStore
@@ -22,6 +21,7 @@ from skin_edge.results.record import new_result_id, utc_timestamp
 from skin_edge.results.reserve import FILE_NAME as RESERVE
 from skin_edge.results.reserve import RESERVE_BYTES, hold_reserve, release_reserve
 from skin_edge.results.retention import Retention, older_than
+from skin_edge.sections import RetentionConfig
 
 PIXELS = np.zeros((8, 8, 3), np.uint8)
 DAY_S = 86_400.0

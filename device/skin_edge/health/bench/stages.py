@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from skin_edge.config import QualityThresholds
 from skin_edge.decision import DecisionPolicy
 from skin_edge.frame import Frame
 from skin_edge.health.bench.measure import Spread, interleaved, spread
@@ -19,6 +18,7 @@ from skin_edge.model.runtime import Network
 from skin_edge.preprocess.pipeline import Preprocessor
 from skin_edge.quality import assess
 from skin_edge.results.log import ResultsLog
+from skin_edge.sections import QualityThresholds
 from skin_edge.session import Session
 
 #: Name of the sum of all steps in what `stage_times` returns.

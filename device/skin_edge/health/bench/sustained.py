@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from skin_edge.config import QualityThresholds
 from skin_edge.durable import make_directory
 from skin_edge.errors import StorageError
 from skin_edge.frame import Frame
@@ -19,6 +18,7 @@ from skin_edge.health.platform import Platform
 from skin_edge.model.classifier import Classifier
 from skin_edge.results.keeping import Keeping
 from skin_edge.results.log import ResultsLog
+from skin_edge.sections import QualityThresholds
 from skin_edge.session import Session
 from skin_edge.strict import Strict
 

@@ -13,9 +13,10 @@ import psutil
 import pytest
 
 from skin_edge.camera.drawing import draw
-from skin_edge.config import Config, HealthConfig
+from skin_edge.config import Config
 from skin_edge.health.checks.camera import check_camera
 from skin_edge.health.checks.check import Context
+from skin_edge.sections import HealthConfig
 
 MakeContext = Callable[..., Context]
 

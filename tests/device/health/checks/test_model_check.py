@@ -9,11 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from skin_edge.config import Config, ModelConfig
+from skin_edge.config import Config
 from skin_edge.health.checks.check import Context
 from skin_edge.health.checks.model import check_model
 from skin_edge.model.bundle import open_bundle, write_bundle
 from skin_edge.model.locate import default_bundle_path
+from skin_edge.sections import ModelConfig
 
 MakeContext = Callable[..., Context]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from skin_edge.camera.drawing import draw
-from skin_edge.config import Config, HealthConfig
+from skin_edge.config import Config
 from skin_edge.frame import Frame
 from skin_edge.health.checks import storage
 from skin_edge.health.checks.check import Context
@@ -21,6 +21,7 @@ from skin_edge.model.classifier import Classifier
 from skin_edge.model.locate import default_bundle_path
 from skin_edge.results.keeping import Keeping
 from skin_edge.results.log import FILE_NAME, ResultsLog
+from skin_edge.sections import HealthConfig
 from skin_edge.session import Session
 
 MakeContext = Callable[..., Context]
@@ -30,7 +31,8 @@ OnMount = Callable[..., "subprocess.CompletedProcess[str]"]
 CHECK = """$PYTHON -c '
 import os, sys, msgspec
 from pathlib import Path
-from skin_edge.config import Config, HealthConfig
+from skin_edge.config import Config
+from skin_edge.sections import HealthConfig
 from skin_edge.health.checks.registry import make_context
 from skin_edge.health.checks.storage import check_disk
 from dataclasses import replace
