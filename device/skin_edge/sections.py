@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
@@ -26,6 +26,10 @@ class StateConfig(Strict, frozen=True):
         bool,
         Meta(description="Keep every classified image beside the log. Off: images of people are not kept."),
     ] = False
+
+
+#: Where frames come from when nobody says.
+DEFAULT_SOURCE: Final = "auto"
 
 
 class CaptureConfig(Strict, frozen=True):

@@ -13,8 +13,7 @@ import pytest
 
 from skin_edge.camera.decode import read_image
 from skin_edge.camera.drawing import draw
-from skin_edge.frame import QualityReport
-from skin_edge.quality import REASON_TEXT, RefusalCounts, assess, likeness
+from skin_edge.quality import assess, likeness
 from skin_edge.quality.likeness import TABLE
 from skin_edge.quality.scene import FIGURES, scene_figures, scene_square
 from skin_edge.quality.working import working_square
@@ -102,17 +101,6 @@ def test_darker_light_leaves_the_scores_nearly_alone() -> None:
     whole = scene_figures(scene_square(working_square(pixels)))
     dim = scene_figures(scene_square(working_square((pixels * 0.6).astype(np.uint8))))
     assert np.abs(whole - dim).max() < 0.35
-
-
-def test_refusals_are_counted_by_frame_and_by_reason() -> None:
-    counts = RefusalCounts()
-    assert counts.summary() == "0 of 0 frames unfit"
-    for reasons in ((), ("motion",), ("out-of-focus", "not-skin"), ("out-of-focus",)):
-        counts.add(QualityReport(reasons))
-    assert (counts.frames, counts.refused) == (4, 3)
-    assert counts.by_reason() == {"out-of-focus": 2, "motion": 1, "not-skin": 1}
-    assert list(counts.by_reason()) == [r for r in REASON_TEXT if r in counts.by_reason()]
-    assert counts.summary() == "3 of 4 frames unfit: out-of-focus 2, motion 1, not-skin 1"
 
 
 @pytest.mark.data

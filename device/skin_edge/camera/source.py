@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = "auto, picamera2, v4l2:0, replay:photo.jpg, replay:photos/, replay:clip.avi, demo or demo:7"
 
-#: What is opened where nobody names a source.
-DEFAULT_SOURCE: Final = "auto"
-
 #: Kinds of source that are cameras: driven in a process of their own, under supervision.
 CAMERA_KINDS: Final = frozenset({"auto", "picamera2", "v4l2", "gst", "fault"})
 

@@ -107,13 +107,14 @@ def capture(
     from skin_edge.errors import ImageError, UsageError
     from skin_edge.health.monitor import MachineMonitor
     from skin_edge.results.keeping import open_keeping
+    from skin_edge.sections import DEFAULT_SOURCE
     from skin_edge.session import Session
 
     signal.signal(signal.SIGTERM, _end_well)
     settings = load_config(config)
     if interval is not None and trigger is not None:
         raise UsageError("--interval and --trigger exclude each other: a capture has one reason to start")
-    wanted = source or settings.capture.source or "auto"
+    wanted = source or settings.capture.source or DEFAULT_SOURCE
     keep_images = settings.state.save_images if save_images is None else save_images
     with ExitStack() as stack:
         # First, because a decision that cannot be logged is not worth making.

@@ -1,13 +1,12 @@
 """Is a frame fit to classify, and if not, why: `assess` looks at the square that the network sees.
 
-A refusal is never silent: each reason has an identifier for scripts and a sentence that says what to do, and
-`RefusalCounts` adds them up over a run. What each reason means, and how often it is given to pictures that
+A refusal is never silent: each reason has an identifier for scripts and a sentence that says what to do.
+What each reason means, and how often it is given to pictures that
 deserve it and to pictures that do not, is in `docs/quality.md`.
 """
 
 from __future__ import annotations
 
-from skin_edge.quality.counts import RefusalCounts
 from skin_edge.quality.gate import assess, assess_square
 from skin_edge.quality.reasons import (
     GLARE,
@@ -34,7 +33,6 @@ __all__ = [
     "TOO_DARK",
     "TOO_SMALL",
     "QualityThresholds",
-    "RefusalCounts",
     "assess",
     "assess_square",
     "working_square",

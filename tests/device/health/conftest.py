@@ -36,7 +36,7 @@ def make_context(tmp_path: Path) -> MakeContext:
             "settings": Config(),
             "config_path": None,
             "config_error": None,
-            "source": None,
+            "source": "demo",
             "state_dir": tmp_path / "state",
             "readings": readings,
             "root": root,

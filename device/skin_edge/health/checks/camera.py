@@ -37,12 +37,6 @@ class Probe(Strict, frozen=True):
 def check_camera(context: Context) -> Finding:
     """Open the source that is configured, take a frame within the time-out, and look at it."""
     source = context.source
-    if source is None:
-        return Finding(
-            status="skip",
-            message="no frame source is configured",
-            fix="set capture.source, or name one: skin-edge doctor --source demo",
-        )
     timeout_s = context.settings.health.camera_timeout_s
     try:
         probe = _ask_child(source, timeout_s)
@@ -57,7 +51,7 @@ def check_camera(context: Context) -> Finding:
         return Finding(
             status="fail",
             message=probe.error,
-            fix="check the cable and capture.source; `skin-edge capture --help` lists the sources",
+            fix="check the cable and capture.source, or name another: skin-edge doctor --source demo",
             data={"source": source, "code": probe.code},
         )
     data = {"source": source} | msgspec.to_builtins(probe)

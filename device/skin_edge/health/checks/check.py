@@ -54,7 +54,7 @@ class Context:
         settings: in force; the defaults where the file could not be used.
         config_path: of the settings; None where there is no file.
         config_error: what is wrong with that file; None where nothing is.
-        source: the frame source to try; None where neither the command line nor the settings name one.
+        source: the frame source to try.
         state_dir: of log, images and models; it need not exist.
         readings: of the machine, taken once for all checks.
         root: of the file system that describes the machine; other than ``/`` in tests only.
@@ -63,7 +63,7 @@ class Context:
     settings: Config
     config_path: Path | None
     config_error: ConfigError | None
-    source: str | None
+    source: str
     state_dir: Path
     readings: Readings
     root: Path = Path("/")

@@ -12,6 +12,7 @@ from skin_edge.results.log import FILE_NAME
 
 #: Device files by the kind of source, and the group that Raspberry Pi OS, Debian and JetPack give them to.
 _NODES = {
+    "auto": (("dev/video*", "dev/media*"), "video"),
     "v4l2": (("dev/video{rest}",), "video"),
     "picamera2": (("dev/media*", "dev/dma_heap/*"), "video"),
     "gst": (("dev/video*", "dev/nvhost-*"), "video"),
@@ -78,12 +79,12 @@ def check_permissions(context: Context) -> Finding:
 
 def check_devices(context: Context) -> Finding:
     """May this user open the device files behind the configured source and trigger."""
-    wanted = [text for text in (context.source, getattr(context.settings.capture, "trigger", None)) if text]
+    wanted = [text for text in (context.source, context.settings.capture.trigger) if text]
     patterns = [
         (*_NODES[kind], rest) for kind, _, rest in (t.partition(":") for t in wanted) if kind in _NODES
     ]
     if not patterns:
-        return Finding(status="skip", message=f"{', '.join(wanted) or 'no source'} needs no device file")
+        return Finding(status="skip", message=f"{', '.join(wanted)} needs no device file")
     refused: list[tuple[Path, str]] = []
     opened: list[tuple[Path, str]] = []
     missing: list[str] = []

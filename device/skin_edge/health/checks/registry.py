@@ -15,6 +15,7 @@ from skin_edge.errors import ConfigError, SkinEdgeError, UsageError
 from skin_edge.health.checks.check import Context, Finding, Result
 from skin_edge.health.checks.child import how_it_ended, run_child
 from skin_edge.health.platform import Platform
+from skin_edge.sections import DEFAULT_SOURCE
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def make_context(config: Path | None, source: str | None, root: Path = Path("/")
         settings=settings,
         config_path=find_config(config),
         config_error=error,
-        source=source or settings.capture.source,
+        source=source or settings.capture.source or DEFAULT_SOURCE,
         state_dir=settings.state_dir(),
         readings=readings,
         root=root,

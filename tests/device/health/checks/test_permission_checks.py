@@ -107,8 +107,8 @@ def devices(open_folder: Path) -> Path:
     return open_folder
 
 
-@pytest.mark.parametrize("source", ["demo", "replay:photos", None])
-def test_sources_without_a_device_are_skipped(make_context: MakeContext, source: str | None) -> None:
+@pytest.mark.parametrize("source", ["demo", "replay:photos"])
+def test_sources_without_a_device_are_skipped(make_context: MakeContext, source: str) -> None:
     assert check_devices(make_context(source=source)).status == "skip"
 
 
