@@ -9,7 +9,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from skin_edge.camera.decode import MAX_PIXELS, quiet_opencv, read_image
+from skin_edge.camera.ahead import ReadAhead
+from skin_edge.camera.decode import MAX_PIXELS, quiet_opencv
 from skin_edge.camera.discover import IMAGE_SUFFIXES, find_images
 from skin_edge.camera.header import read_header
 from skin_edge.camera.source import EXAMPLES, MAX_FPS, FrameSource, Pace
@@ -65,6 +66,7 @@ class ImageReplay(FrameSource):
         self._loop = loop
         self._at = 0
         self._failed_in_a_row = 0
+        self._ahead = ReadAhead()
         self._pace = Pace(None if fps is None else 1.0 / fps, self._closed)
 
     def _next(self) -> Frame | None:
@@ -80,13 +82,21 @@ class ImageReplay(FrameSource):
         path = self._paths[self._at]
         self._at += 1
         try:
-            pixels = read_image(path)
+            pixels = self._ahead.read(path, self._following())
         except ImageError as error:
             self._failed_in_a_row += 1
             error.image = str(path)
             raise
         self._failed_in_a_row = 0
         return Frame(pixels=pixels, name=str(path), source=self.text)
+
+    def _following(self) -> Path | None:
+        if self._at < len(self._paths):
+            return self._paths[self._at]
+        return self._paths[0] if self._loop else None
+
+    def _close(self) -> None:
+        self._ahead.close()
 
 
 class VideoReplay(FrameSource):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,7 +48,7 @@ def classify(
 ) -> None:
     """Classify pictures: benign, malignant or uncertain, with a calibrated probability."""
     from skin_edge.burst import BurstRule
-    from skin_edge.camera.decode import read_image
+    from skin_edge.camera.ahead import ReadAhead
     from skin_edge.config import load_config
     from skin_edge.errors import ImageError
     from skin_edge.frame import Frame
@@ -63,19 +64,21 @@ def classify(
     pictures, failed = _find(paths, as_json)
     explanation = _explanation_paths(explain) if explain is not None else None
     records = []
-    for picture in console.progress(pictures, len(pictures), "classify", prints=as_json):
-        try:
-            frame = Frame(read_image(picture), name=str(picture), source="file")
-            record = _process(session, frame, explanation(picture) if explanation else None)
-        except ImageError as error:
-            failed += 1
-            error.image = str(picture)
-            console.report_image_error(error, as_json=as_json)
-            continue
-        if as_json:
-            console.emit_json(record)
-        else:
-            records.append(record)
+    pairs = list(zip(pictures, (*pictures[1:], None), strict=True))
+    with closing(ReadAhead()) as ahead:
+        for picture, then in console.progress(pairs, len(pairs), "classify", prints=as_json):
+            try:
+                frame = Frame(ahead.read(picture, then), name=str(picture), source="file")
+                record = _process(session, frame, explanation(picture) if explanation else None)
+            except ImageError as error:
+                failed += 1
+                error.image = str(picture)
+                console.report_image_error(error, as_json=as_json)
+                continue
+            if as_json:
+                console.emit_json(record)
+            else:
+                records.append(record)
     if records:
         _print(records)
     if failed:
