@@ -1,0 +1,20 @@
+"""skin-edge in the machine, from its wheelhouse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from make_vm import VENV_PATH
+from machine import Machine
+
+INSTALL_TIMEOUT_S = 600.0
+
+
+def install(machine: Machine, wheel: Path) -> None:
+    """Install the wheel from the machine's wheelhouse, with nothing else to get packages from."""
+    machine.copy_in(wheel, f"/opt/wheelhouse/{wheel.name}")
+    machine.ssh(
+        f"{VENV_PATH}/bin/pip install --quiet --disable-pip-version-check --no-index "
+        f"--find-links /opt/wheelhouse /opt/wheelhouse/{wheel.name} && ln -sf {VENV_PATH}/bin/skin-edge /usr/local/bin/ && sync",
+        timeout_s=INSTALL_TIMEOUT_S,
+    )
