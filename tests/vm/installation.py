@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from make_vm import VENV_PATH
 from machine import Machine
+from make_vm import VENV_PATH
 
 INSTALL_TIMEOUT_S = 600.0
 
@@ -15,6 +15,7 @@ def install(machine: Machine, wheel: Path) -> None:
     machine.copy_in(wheel, f"/opt/wheelhouse/{wheel.name}")
     machine.ssh(
         f"{VENV_PATH}/bin/pip install --quiet --disable-pip-version-check --no-index "
-        f"--find-links /opt/wheelhouse /opt/wheelhouse/{wheel.name} && ln -sf {VENV_PATH}/bin/skin-edge /usr/local/bin/ && sync",
+        f"--find-links /opt/wheelhouse /opt/wheelhouse/{wheel.name} && "
+        f"ln -sf {VENV_PATH}/bin/skin-edge /usr/local/bin/ && sync",
         timeout_s=INSTALL_TIMEOUT_S,
     )

@@ -19,7 +19,7 @@ from types import TracebackType
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Where `make vm` puts what it builds.
-VM_DIR = Path(os.environ.get("SKIN_EDGE_VM_DIR") or ROOT / "cache" / "vm")
+VM_DIR = Path(os.environ.get("SKIN_EDGE_VM_DIR") or ROOT / "cache" / "vm").resolve()
 
 BOOT_TIMEOUT_S = 300.0  # 20 s on idle cores
 COMMAND_TIMEOUT_S = 120.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from make_vm import VENV_PATH
 from machine import Machine
+from make_vm import VENV_PATH
 
 from skin_edge import __version__
 
