@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from machine import Machine
+from make_vm import VENV_PATH
 
 HOME = "SKIN_EDGE_HOME=/root/doctor"
 MUST_BE_OK = {"software", "model", "camera", "disk"}
@@ -49,9 +50,10 @@ def test_the_kernels_camera_passes(machine: Machine) -> None:
 
 def test_a_model_with_a_flipped_bit_fails(machine: Machine) -> None:
     machine.ssh(
-        "rm -rf /root/broken && cp -r /opt/skin-edge-venv/lib/python3.11/site-packages/skin_edge/model/default "
-        "/root/broken && printf x | dd of=/root/broken/model.tflite bs=1 seek=200000 conv=notrunc status=none "
-        "&& printf 'model: {path: /root/broken}\\n' > /root/broken.yaml"
+        f"rm -rf /root/broken && cp -r {VENV_PATH}/lib/python3.11/site-packages/skin_edge/model/default "
+        "/root/broken && cd /root/broken && "
+        "printf x | dd of=model.tflite bs=1 seek=200000 conv=notrunc status=none && "
+        "printf 'model: {path: /root/broken}\\n' > /root/broken.yaml"
     )
     status, checks = examine(machine, "--source demo --only model --config /root/broken.yaml")
     assert status == 6

@@ -14,7 +14,7 @@ from machine import Machine
 CUTS = 6
 HOME = "/root/power-cut"
 #: Rows before each cut, so that a cut meets a log at work.
-MIN_ROWS, MAX_ROWS = 5, 25
+MIN_ROWS, MAX_ROWS = 3, 12
 FIRST_ROW_TIMEOUT_S = 120.0
 
 INTEGRITY = f"sqlite3 {HOME}/results.sqlite3 'PRAGMA integrity_check'"
