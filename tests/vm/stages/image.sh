@@ -33,7 +33,7 @@ tr -d - </proc/sys/kernel/random/uuid >"$disk/etc/machine-id"
 mkdir -p "$disk/var/log/journal"
 chroot "$disk" systemctl --quiet enable systemd-networkd ssh
 chroot "$disk" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer systemd-networkd-wait-online.service \
-    systemd-firstboot.service
+    systemd-firstboot.service e2scrub_reap.service e2scrub_all.timer
 
 # Made by root through sudo, used by whom sudo was for.
 [ -z "${SUDO_UID:-}" ] || chown "$SUDO_UID:$SUDO_GID" "$out"/id_ed25519 "$out"/id_ed25519.pub
