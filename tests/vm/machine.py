@@ -21,10 +21,13 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Where `make vm` puts what it builds.
 VM_DIR = Path(os.environ.get("SKIN_EDGE_VM_DIR") or ROOT / "cache" / "vm").resolve()
 
-BOOT_TIMEOUT_S = 300.0  # 20 s on idle cores
+BOOT_TIMEOUT_S = 600.0  # 20 s on idle cores
+#: For the handshake too, which an emulated processor on a busy host takes half a minute for.
+CONNECT_TIMEOUT_S = 90.0
 COMMAND_TIMEOUT_S = 120.0
 _SERIAL_TAIL_LINES = 30
 _POLL_S = 0.5
+_FIRST_PATIENCE_S = 10.0
 
 
 class MachineError(RuntimeError):
@@ -230,7 +233,7 @@ class Machine:
     def _ssh_command(self, user: str) -> list[str]:
         options = {
             "BatchMode": "yes",
-            "ConnectTimeout": "10",
+            "ConnectTimeout": f"{CONNECT_TIMEOUT_S:.0f}",
             "HostKeyAlias": "skin-edge-vm",
             "IdentitiesOnly": "yes",
             "LogLevel": "ERROR",
@@ -279,19 +282,21 @@ class Machine:
         return [*command, "-nodefaults", "-no-reboot"]
 
     def _wait_for_ssh(self, deadline: float) -> None:
-        said = ""
+        said, patience_s = "", _FIRST_PATIENCE_S
         while time.monotonic() < deadline:
             if not self.running:
                 log = (self.folder / "qemu.log").read_text(encoding="utf-8", errors="replace")
                 raise MachineError(f"qemu ended by itself: {log.strip()}\n{self.serial_tail()}")
             try:
-                done = self.ssh("true", timeout_s=30.0, check=False)
+                done = self.ssh("true", timeout_s=patience_s, check=False)
             except MachineError as error:
                 said = str(error)
             else:
                 if done.returncode == 0:
                     return
                 said = done.stderr.strip()
+            # A try that began before the guest had a network hangs; one on a busy host takes long.
+            patience_s = min(2 * patience_s, CONNECT_TIMEOUT_S)
             time.sleep(_POLL_S)
         raise MachineError(f"no SSH in time; ssh said last: {said}\n{self.serial_tail()}")
 
