@@ -291,12 +291,12 @@ class Machine:
                 done = self.ssh("true", timeout_s=patience_s, check=False)
             except MachineError as error:
                 said = str(error)
+                # A try that began before the guest had a network hangs; one on a busy host takes long.
+                patience_s = min(2 * patience_s, CONNECT_TIMEOUT_S)
             else:
                 if done.returncode == 0:
                     return
                 said = done.stderr.strip()
-            # A try that began before the guest had a network hangs; one on a busy host takes long.
-            patience_s = min(2 * patience_s, CONNECT_TIMEOUT_S)
             time.sleep(_POLL_S)
         raise MachineError(f"no SSH in time; ssh said last: {said}\n{self.serial_tail()}")
 
