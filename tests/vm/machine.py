@@ -6,6 +6,7 @@ a test does outlives it. The guest reaches nothing, and only this host's loopbac
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
@@ -87,6 +88,8 @@ class Machine:
         self.serial_log = folder / "serial.log"
         self._disk = folder / "disk.qcow2"
         self._qemu: subprocess.Popen[bytes] | None = None
+        # Shared locks, by which a new `make vm` knows what not to remove.
+        self._held = [_hold(path) for path in (self.build.image.parent, self.build.kernel.parent)]
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(
             ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", self.build.image, self._disk],
@@ -100,6 +103,8 @@ class Machine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.cut_power()
+        while self._held:
+            os.close(self._held.pop())
 
     @property
     def running(self) -> bool:
@@ -299,6 +304,12 @@ class Machine:
                 said = done.stderr.strip()
             time.sleep(_POLL_S)
         raise MachineError(f"no SSH in time; ssh said last: {said}\n{self.serial_tail()}")
+
+
+def _hold(folder: Path) -> int:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor
 
 
 def _free_port() -> int:

@@ -69,11 +69,21 @@ class Builder:
         return {path.name.partition("-")[0]: path.name for path in (root, kernel, wheelhouse, venv, image)}
 
     def remove_all_but(self, names: set[str]) -> None:
-        """Remove the folders of stages that nothing uses any more."""
+        """Remove the folders of stages that belong to other builds, but for those that a machine runs on."""
         stages = {name.partition("-")[0] for name in names}
         for path in self.vm_dir.iterdir():
             if path.is_dir() and path.name.partition("-")[0] in stages and path.name not in names:
-                self._run([*root_prefix(), "rm", "-rf", "--one-file-system", str(path)])
+                self._remove_unless_held(path)
+
+    def _remove_unless_held(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._run([*root_prefix(), "rm", "-rf", "--one-file-system", str(path)])
+        except BlockingIOError:
+            log.info("%s: a machine runs on it; kept", path.name)
+        finally:
+            os.close(descriptor)
 
     def _stage(
         self, name: str, *given: str | Path, beside: tuple[str | Path, ...] = (), as_root: bool = True

@@ -28,7 +28,7 @@ camera:
   restarts: {restarts}
 """
 FIRST_DECISION_TIMEOUT_S = 180.0
-NOTICE_TIMEOUT_S = 20.0  # the read time-out and as much again for the emulation
+NOTICE_TIMEOUT_S = 40.0  # the read time-out, and thrice as much for the emulation on a busy host
 RESUME_TIMEOUT_S = 120.0
 AWAY_S = 8.0
 
