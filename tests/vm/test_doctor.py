@@ -34,7 +34,9 @@ def test_a_missing_camera_fails_with_what_to_do(machine: Machine) -> None:
     machine.ssh("! test -e /dev/video0")
     status, checks = examine(machine, "--source v4l2:0")
     assert status == 6
-    assert [name for name, check in checks.items() if check["status"] == "fail"] == ["camera"]
+    failed = {name for name, check in checks.items() if check["status"] == "fail"}
+    assert "camera" in failed
+    assert failed <= {"camera", "devices"}, checks  # the device file is missing too
     assert checks["camera"]["fix"]
 
 
