@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults train-smoke check format bench test-opencv test-backends clean distclean
+.PHONY: help demo test train-smoke check format bench soak test-faults fault-hour test-opencv test-backends \
+	vm-packages vm test-vm clean distclean
 
 # The newest interpreter that fits and can make a venv; PYTHON=... overrides it.
 FITS := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
@@ -24,6 +25,10 @@ PICAMERA2 := picamera2>=0.3.22
 # A CPU build is enough here: on x86_64 Linux, TORCH_INDEX=URL of PyTorch's CPU wheels saves gigabytes.
 TORCH := torch>=2.4,<3
 
+# Where the emulated machine is built and kept.
+VM_DIR := $(or $(SKIN_EDGE_VM_DIR),cache/vm)
+AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
 # pip names each package as it comes to it; the rest of its talk is left out, its errors are not.
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off -e '$(1)' \
 	| sed -un -e 's/^Collecting \([^ ]*\).*/    \1/p' -e 's/^ *\(Downloading .* MB)\).*/      \1/p' -e '/^Installing coll/s/:.*/ .../p'
@@ -39,6 +44,12 @@ test: $(VENV)/.dev ## Install with training and test tools, and run the tests; P
 
 test-faults: $(VENV)/.dev ## Every camera fault 100 times, through the real capture process; FAULT_ARGS=... is passed on
 	$(BIN)/python benchmarks/camera_faults.py --out docs/results/camera_faults.csv $(FAULT_ARGS)
+
+fault-hour: $(VENV)/.dev ## capture for an hour on a camera that fails all the time; nothing may be lost or left
+	$(BIN)/python benchmarks/fault_hour.py $(FAULT_ARGS)
+
+soak: $(VENV)/.dev ## 50,000 decisions in one process: does memory grow?
+	$(BIN)/python benchmarks/soak.py $(SOAK_ARGS)
 
 train-smoke: $(VENV)/.dev ## The whole training chain on a few hundred drawn lesions (part of make test)
 	$(BIN)/python -m pytest tests/host_training/test_run.py tests/host_training/ablation $(PYTEST_ARGS)
@@ -63,6 +74,16 @@ test-backends: $(VENV)/.dev ## Install PyTorch too, and train on TensorFlow, JAX
 	$(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off '$(TORCH)' \
 		$(if $(TORCH_INDEX),--index-url '$(TORCH_INDEX)')
 	$(BIN)/python -m pytest tests/host_training/test_backends.py $(PYTEST_ARGS)
+
+vm-packages: ## Install the Debian packages that make vm needs, with apt-get, as root or through sudo
+	$(AS_ROOT) apt-get update
+	$(AS_ROOT) apt-get install --yes --no-install-recommends $(shell sed -n 's/^\([a-z0-9-]\+\) .*/\1/p' tests/vm/packages.txt)
+
+vm: $(VENV)/.made ## Build the emulated arm64 machine of docs/vm.md, in cache/vm; takes minutes, then is kept
+	@$(BIN)/python tests/vm/make_vm.py --dir '$(VM_DIR)'
+
+test-vm: vm $(VENV)/.dev ## Boot that machine and prove skin-edge on it; PYTEST_ARGS=... is passed on
+	SKIN_EDGE_VM_DIR='$(VM_DIR)' $(BIN)/python -m pytest tests/vm $(PYTEST_ARGS)
 
 clean: ## Remove caches and build outputs; .venv, runs/ and cache/ stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
