@@ -31,8 +31,9 @@ FAULTS: Final = (
     "frozen", "slow", "crash", "error", "mixed",
 )  # fmt: skip
 
-#: What `mixed` leaves out: no fault, itself, and what only shows at the end.
-_NOT_MIXED: Final = frozenset({"none", "mixed", "hang-close"})
+#: What `mixed` leaves out: no fault, itself, what only shows at the end, and what needs no restart: it would
+#: be the last one.
+_NOT_MIXED: Final = frozenset({"none", "mixed", "hang-close", "slow"})
 
 _FOREVER_S: Final = 1e6
 
