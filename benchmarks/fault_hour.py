@@ -138,11 +138,12 @@ def run(config: Path, seconds: float) -> tuple[list[Life], list[str]]:
 
 
 def left_running() -> list[str]:
-    """Capture processes of this run that are still there."""
+    """Commands of this run that are still there, and capture processes that nobody watches any more."""
     found = []
-    for process in psutil.process_iter(["cmdline"]):
+    for process in psutil.process_iter(["cmdline", "ppid"]):
         command = " ".join(process.info["cmdline"] or [])
-        if process.pid != os.getpid() and ("skin_edge.camera.worker" in command or SOURCE in command):
+        orphan = "skin_edge.camera.worker" in command and process.info["ppid"] in (0, 1)
+        if process.pid != os.getpid() and (orphan or SOURCE in command):
             found.append(command[:80])
     return found
 
