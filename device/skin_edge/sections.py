@@ -259,9 +259,6 @@ class HealthConfig(Strict, frozen=True):
     max_temperature_c: Annotated[
         float, Meta(ge=0.0, le=150.0, description="Processor temperature above which it fails.")
     ] = 85.0
-    camera_timeout_s: Annotated[
-        float, Meta(gt=0.0, le=300.0, description="Seconds the camera has to give its first frame.")
-    ] = 15.0
 
 
 class RetentionConfig(Strict, frozen=True):

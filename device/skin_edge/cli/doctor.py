@@ -23,7 +23,7 @@ Checks:
   software      Python, OpenCV, numpy, and the runtime with a network in it
   config        the settings file in force
   model         hashes, and the golden vectors on this machine
-  camera        opens the source and takes a frame, within health.camera_timeout_s
+  camera        opens the source and takes a frame, within the time-outs of camera
   disk          room, inodes, and a database written and flushed in the state folder
   log           PRAGMA quick_check of the results log
   permissions   who may read the results

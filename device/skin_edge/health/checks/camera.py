@@ -1,6 +1,8 @@
 """The configured camera: does it give a frame, in a process that can be killed if it hangs.
 
-python -m skin_edge.health.checks.camera SOURCE      the child's side: one JSON object on stdout
+python -m skin_edge.health.checks.camera SOURCE CAMERA
+
+is the child's side: CAMERA is the section `camera` of the settings as JSON; one JSON object on stdout.
 """
 
 from __future__ import annotations
@@ -14,10 +16,13 @@ import msgspec
 
 from skin_edge.health.checks.check import Context, Finding
 from skin_edge.health.checks.child import how_it_ended, run_child
+from skin_edge.sections import CameraConfig
 from skin_edge.strict import Strict
 
 #: A lens cap or a dead sensor: even a dark room is brighter on average (8-bit grey levels).
 _BLACK_LUMA = 4.0
+#: Seconds for Python and OpenCV to start in the child, over what the settings grant the camera itself.
+_START_S = 10.0
 #: One unreadable picture in a folder is no broken source.
 _TRIES = 3
 
@@ -37,9 +42,11 @@ class Probe(Strict, frozen=True):
 def check_camera(context: Context) -> Finding:
     """Open the source that is configured, take a frame within the time-out, and look at it."""
     source = context.source
-    timeout_s = context.settings.health.camera_timeout_s
+    # Once: a camera that has to be started again to give a frame is not in order.
+    camera = msgspec.structs.replace(context.settings.camera, restarts=0)
+    timeout_s = camera.open_timeout_s + camera.read_timeout_s + _START_S
     try:
-        probe = _ask_child(source, timeout_s)
+        probe = _ask_child(source, camera, timeout_s)
     except subprocess.TimeoutExpired:
         return Finding(
             status="fail",
@@ -81,15 +88,15 @@ def check_camera(context: Context) -> Finding:
     return Finding(status="ok", message=told, data=data)
 
 
-def _ask_child(source: str, timeout_s: float) -> Probe:
-    done = run_child(__name__, source, timeout_s=timeout_s)
+def _ask_child(source: str, camera: CameraConfig, timeout_s: float) -> Probe:
+    done = run_child(__name__, source, msgspec.json.encode(camera).decode(), timeout_s=timeout_s)
     try:
         return msgspec.json.decode(done.stdout, type=Probe)
     except msgspec.DecodeError:
         return Probe(error=f"{source}: the camera's driver {how_it_ended(done)}", code="camera-crashed")
 
 
-def _probe(source: str) -> Probe:
+def _probe(source: str, camera: CameraConfig) -> Probe:
     from skin_edge.camera.source import open_source
     from skin_edge.errors import CameraError, ImageError, SkinEdgeError
 
@@ -97,7 +104,7 @@ def _probe(source: str) -> Probe:
     unusable = 0
     last: SkinEdgeError = CameraError(f"{source}: the source gave no frame")
     try:
-        with open_source(source) as frames:
+        with open_source(source, camera=camera) as frames:
             while unusable < _TRIES:
                 try:
                     frame = frames.read()
@@ -116,7 +123,8 @@ def _probe(source: str) -> Probe:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(_probe(sys.argv[1])))
+    told = _probe(sys.argv[1], msgspec.json.decode(sys.argv[2], type=CameraConfig))
+    sys.stdout.buffer.write(msgspec.json.encode(told))
     sys.stdout.flush()
     # A driver that hangs on close has given its frame all the same.
     os._exit(0)

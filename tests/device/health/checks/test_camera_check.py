@@ -16,7 +16,7 @@ from skin_edge.camera.drawing import draw
 from skin_edge.config import Config
 from skin_edge.health.checks.camera import check_camera
 from skin_edge.health.checks.check import Context
-from skin_edge.sections import HealthConfig
+from skin_edge.sections import CameraConfig
 
 MakeContext = Callable[..., Context]
 
@@ -95,12 +95,13 @@ def test_a_camera_that_hangs_is_killed_with_all_that_it_started(
         "import signal, subprocess, sys\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "subprocess.run([sys.executable, '-c', 'import time; time.sleep(77.25)'])\n",
     )
-    settings = Config(health=HealthConfig(camera_timeout_s=2.0))
+    settings = Config(camera=CameraConfig(open_timeout_s=1.0, read_timeout_s=0.5))
+    monkeypatch.setattr("skin_edge.health.checks.camera._START_S", 2.0)
     started = time.monotonic()
     finding = check_camera(make_context(source=f"replay:{photos}", settings=settings))
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 25
     assert (finding.status, finding.data["code"]) == ("fail", "camera-timeout")
-    assert "no frame within 2 s" in finding.message
+    assert "no frame within 3.5 s" in finding.message
     time.sleep(0.2)
     assert [
         p.pid
@@ -116,3 +117,10 @@ def test_a_driver_that_crashes_is_told(
     finding = check_camera(make_context(source=f"replay:{photos}"))
     assert (finding.status, finding.data["code"]) == ("fail", "camera-crashed")
     assert "signal 6" in finding.message
+
+
+def test_a_camera_that_hangs_is_named_with_the_settings_time_out(make_context: MakeContext) -> None:
+    settings = Config(camera=CameraConfig(open_timeout_s=10.0, read_timeout_s=0.5))
+    finding = check_camera(make_context(source="fault:hang-read,after=0", settings=settings))
+    assert (finding.status, finding.data["code"]) == ("fail", "camera-hang")
+    assert "more than 0.5 s" in finding.message
