@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import shlex
 import signal
@@ -29,6 +30,8 @@ COMMAND_TIMEOUT_S = 120.0
 _SERIAL_TAIL_LINES = 30
 _POLL_S = 0.5
 _FIRST_PATIENCE_S = 10.0
+
+log = logging.getLogger(__name__)
 
 
 class MachineError(RuntimeError):
@@ -130,7 +133,9 @@ class Machine:
         except BaseException:
             self.cut_power()
             raise
-        return time.monotonic() - started
+        took_s = time.monotonic() - started
+        log.info("booted in %.0f s", took_s)
+        return took_s
 
     def cut_power(self) -> None:
         """Take the power away, unannounced: what the guest had not flushed to its disk is lost."""
