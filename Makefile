@@ -83,7 +83,7 @@ vm: $(VENV)/.made ## Build the emulated arm64 machine of docs/vm.md, in cache/vm
 	@$(BIN)/python tests/vm/make_vm.py --dir '$(VM_DIR)'
 
 test-vm: vm $(VENV)/.dev ## Boot that machine and prove skin-edge on it; PYTEST_ARGS=... is passed on
-	SKIN_EDGE_VM_DIR='$(VM_DIR)' $(BIN)/python -m pytest tests/vm $(PYTEST_ARGS)
+	SKIN_EDGE_VM_DIR='$(VM_DIR)' $(BIN)/python -m pytest tests/vm --log-cli-level=INFO $(PYTEST_ARGS)
 
 clean: ## Remove caches and build outputs; .venv, runs/ and cache/ stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

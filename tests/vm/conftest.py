@@ -16,8 +16,9 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+from built import ROOT  # noqa: E402
 from installation import install  # noqa: E402
-from machine import ROOT, Machine  # noqa: E402
+from machine import Machine  # noqa: E402
 
 TEST_TIMEOUT_S = 1800
 

@@ -7,20 +7,17 @@ a test does outlives it. The guest reaches nothing, and only this host's loopbac
 from __future__ import annotations
 
 import fcntl
-import json
+import logging
 import os
 import shlex
 import signal
 import socket
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-ROOT = Path(__file__).resolve().parents[2]
-#: Where `make vm` puts what it builds.
-VM_DIR = Path(os.environ.get("SKIN_EDGE_VM_DIR") or ROOT / "cache" / "vm").resolve()
+from built import Build, MachineError
 
 BOOT_TIMEOUT_S = 600.0  # 20 s on idle cores
 #: For the handshake too, which an emulated processor on a busy host takes half a minute for.
@@ -30,47 +27,7 @@ _SERIAL_TAIL_LINES = 30
 _POLL_S = 0.5
 _FIRST_PATIENCE_S = 10.0
 
-
-class MachineError(RuntimeError):
-    """The machine does not start, does not answer, or a copy failed; says what its console said last."""
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """What `make vm` built.
-
-    Attributes:
-        image: the disk, raw; never written to.
-        kernel, initrd: what qemu starts.
-        key: private key that root and `clinic` of the machine accept.
-        known_hosts: the machine's host key under the name `skin-edge-vm`.
-    """
-
-    image: Path
-    kernel: Path
-    initrd: Path
-    key: Path
-    known_hosts: Path
-
-    @classmethod
-    def find(cls, vm_dir: Path = VM_DIR) -> Build:
-        """Return the build in `vm_dir`.
-
-        Raises:
-            MachineError: there is none.
-        """
-        try:
-            names = json.loads((vm_dir / "current.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise MachineError(f"{vm_dir}: no machine is built here; run: make vm") from None
-        image, kernel = vm_dir / names["image"], vm_dir / names["kernel"]
-        return cls(
-            image / "vm.img",
-            kernel / "vmlinuz",
-            kernel / "initrd.gz",
-            image / "id_ed25519",
-            image / "known_hosts",
-        )
+log = logging.getLogger(__name__)
 
 
 class Machine:
@@ -121,16 +78,18 @@ class Machine:
             raise MachineError("the machine is on already")
         started = time.monotonic()
         self.port = _free_port()
-        with (self.folder / "qemu.log").open("ab") as log:
+        with (self.folder / "qemu.log").open("ab") as said:
             self._qemu = subprocess.Popen(
-                self._qemu_command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self._qemu_command(), stdin=subprocess.DEVNULL, stdout=said, stderr=said
             )
         try:
             self._wait_for_ssh(started + timeout_s)
         except BaseException:
             self.cut_power()
             raise
-        return time.monotonic() - started
+        took_s = time.monotonic() - started
+        log.info("booted in %.0f s", took_s)
+        return took_s
 
     def cut_power(self) -> None:
         """Take the power away, unannounced: what the guest had not flushed to its disk is lost."""
