@@ -29,10 +29,10 @@ def random_view(
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-    view = np.asarray(cv2.transform(view, random_colour(config, rng)), np.uint8)
+    coloured = np.asarray(cv2.transform(view, random_colour(config, rng)), np.uint8)
     if config.surround and rng.random() < config.surround:
-        view = darken_surround(view, rng)
-    return view
+        return darken_surround(coloured, rng)
+    return coloured
 
 
 def random_warp(
@@ -78,7 +78,7 @@ def darken_surround(view: Uint8Array, rng: np.random.Generator) -> Uint8Array:
     across, down = (0.5 + rng.normal(0.0, 0.04, 2)) * side
     softness = rng.choice([0.0, 0.01, 0.03]) * side
     dark = rng.uniform(0.0, 30.0)
-    field = np.zeros((side, side), np.float32)
+    field: cv2.typing.MatLike = np.zeros((side, side), np.float32)
     # Four bits of the coordinates are fractions of a pixel, so that views of any size show one circle.
     centre = (round(across * 16), round(down * 16))
     cv2.circle(field, centre, round(radius * 16), 1.0, cv2.FILLED, cv2.LINE_8, 4)
