@@ -61,7 +61,8 @@ def compare_distillation(run: Run, control: Run | None, teacher: Run | None) -> 
     controls = None if control is None else pd.read_csv(control.require("predictions.csv", "quantize"))
     if controls is not None and not students["image_id"].equals(controls["image_id"]):
         raise UsageError(f"{run.directory} and its control arm hold out different pictures")
-    seed = run.config().seed
+    config = run.config()
+    seed, plan = config.seed, config.distillation
     parts = {}
     for part in ("validation", "test"):
         rows = (students["part"] == part).to_numpy()
@@ -70,6 +71,8 @@ def compare_distillation(run: Run, control: Run | None, teacher: Run | None) -> 
             seen = read_predictions(teacher, part).set_index("image_id")["logit_teacher"]
             taught = seen.loc[students.loc[rows, "image_id"]].to_numpy(np.float64)
         other = None if controls is None else controls.loc[rows, "logit_tflite"].to_numpy(np.float64)
+        if taught is not None and other is not None and plan is not None and plan.control_teaches:
+            taught = (taught + other) / 2  # as the student heard them
         parts[part] = _compare(students[rows], other, taught, seed)
     found = Distillation(verdict=_verdict(parts["test"]), parts=parts)
     run.write("distillation.json", msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")

@@ -56,6 +56,8 @@ class AugmentConfig(Strict, frozen=True):
     contrast: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.20
     saturation: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.20
     white_balance: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.05
+    #: Share of views that get a round field of view in a dark surround, as many dermatoscopes have.
+    surround: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
 
 
 class StudentConfig(Strict, frozen=True):
@@ -122,6 +124,9 @@ class DistillationConfig(Strict, frozen=True):
     alpha: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.5
     #: `train run` trains the same student without a teacher too, to see what the teacher was worth.
     control_arm: bool = True
+    #: The control arm, trained first, teaches too: its logits and the teacher's are averaged. Two networks
+    #: that learnt differently err differently.
+    control_teaches: bool = False
 
 
 class DecisionConfig(Strict, frozen=True):
@@ -202,6 +207,8 @@ def load_experiment(path: Path) -> ExperimentConfig:
         _check_teacher(path, config.teacher)
     elif config.distillation is not None and config.distillation.teacher is None:
         raise ConfigError(f"{path}: distillation: name its teacher, or describe one under 'teacher'")
+    if (plan := config.distillation) is not None and plan.control_teaches and not plan.control_arm:
+        raise ConfigError(f"{path}: distillation.control_teaches needs control_arm: true")
     return config
 
 

@@ -28,6 +28,7 @@ from skin_edge.preprocess.spec import PreprocessSpec
 from skin_edge_training.config import DistillationConfig, ExperimentConfig, load_experiment
 from skin_edge_training.data.batches import TrainingBatches
 from skin_edge_training.fitting import Material, compile_settings, fit, predict_logits
+from skin_edge_training.models.student import logit_model
 from skin_edge_training.models.teacher import load_teacher
 from skin_edge_training.run import Run
 from skin_edge_training.train_teacher import teacher_preprocess
@@ -72,12 +73,12 @@ class DistillationBatches(TrainingBatches):
 class _AskTeacher(keras.callbacks.Callback):  # type: ignore[misc]
     """Have the teacher's logits of an epoch ready before its first batch."""
 
-    def __init__(self, teacher: Teacher, batches: DistillationBatches) -> None:
+    def __init__(self, teachers: Teachers, batches: DistillationBatches) -> None:
         super().__init__()
-        self._teacher, self._batches = teacher, batches
+        self._teachers, self._batches = teachers, batches
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._batches.teacher_logits = self._teacher.logits_of_epoch(epoch)
+        self._batches.teacher_logits = self._teachers.logits_of_epoch(epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,21 @@ class Teacher:
         return np.asarray(np.load(target), np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class Teachers:
+    """Networks that teach together; what they say is the mean of their logits."""
+
+    members: tuple[Teacher, ...]
+
+    def logits_of_epoch(self, epoch: int) -> Logits:
+        """As `Teacher.logits_of_epoch`."""
+        return np.asarray(np.mean([member.logits_of_epoch(epoch) for member in self.members], axis=0))
+
+    def logits_of(self, part: str) -> Logits:
+        """As `Teacher.logits_of`."""
+        return np.asarray(np.mean([member.logits_of(part) for member in self.members], axis=0))
+
+
 def fit_distilled(
     student: keras.Model,
     config: ExperimentConfig,
@@ -130,12 +146,12 @@ def fit_distilled(
         batch_size=config.training.batch_size,
         seed=config.seed,
     )
-    teacher = find_teacher(config, run, material, cache)
+    teachers = find_teachers(config, run, material, cache)
     model = distiller(student, distillation)
     model.compile(**compile_settings(config.training, len(batches)))
     validation = {
         "image": material.inputs("validation"),
-        "teacher_logit": teacher.logits_of("validation")[:, None],
+        "teacher_logit": teachers.logits_of("validation")[:, None],
     }
     fit(
         model,
@@ -145,7 +161,7 @@ def fit_distilled(
         checkpoint=run.path("checkpoint"),
         history=run.path("history.csv"),
         verbose=verbose,
-        before=(_AskTeacher(teacher, batches),),
+        before=(_AskTeacher(teachers, batches),),
     )
 
 
@@ -176,11 +192,11 @@ def teacher_run(config: ExperimentConfig, run: Run) -> tuple[Run, str]:
     return (Run(path.parent), path.name) if path.suffix == ".keras" else (Run(path), "teacher.keras")
 
 
-def find_teacher(config: ExperimentConfig, run: Run, material: Material, cache: Path) -> Teacher:
-    """Return the teacher that `config.distillation` names; it keeps its logits in a folder of `cache`.
+def find_teachers(config: ExperimentConfig, run: Run, material: Material, cache: Path) -> Teachers:
+    """Return the networks that `config.distillation` names; their logits are kept in folders of `cache`.
 
     Raises:
-        UsageError: the teacher is missing, or has learnt from lesions that `run` measures on.
+        UsageError: one is missing, or has learnt from lesions that `run` measures on.
         ModelError: the teacher cannot be read.
     """
     home, name = teacher_run(config, run)
@@ -190,6 +206,22 @@ def find_teacher(config: ExperimentConfig, run: Run, material: Material, cache: 
     model = load_teacher(file)
     own = load_experiment(home.require("config.yaml", "data"))
     spec = teacher_preprocess(own.preprocess, int(model.input_shape[1]))
+    members = [_teacher(model, file, spec, config, material, cache)]
+    if (config.distillation or DistillationConfig()).control_teaches:
+        file = Run(run.path("control")).require("student.keras", "student")
+        control = logit_model(keras.models.load_model(file, compile=False))
+        members.append(_teacher(control, file, config.preprocess, config, material, cache))
+    return Teachers(tuple(members))
+
+
+def _teacher(
+    model: keras.Model,
+    file: Path,
+    spec: PreprocessSpec,
+    config: ExperimentConfig,
+    material: Material,
+    cache: Path,
+) -> Teacher:
     seen = Material(material.decoded, material.labels, material.rows, Preprocessor(spec))
     folder = cache / f"teacher-{_fingerprint(file, spec, config, material)}"
     logger.info("teacher %s: %s weights", file, f"{model.count_params():,}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
 from skin_edge.preprocess.pipeline import Preprocessor
 from skin_edge.preprocess.spec import CropResize, PreprocessSpec
 from skin_edge_training.config import AugmentConfig
-from skin_edge_training.data.augment import random_colour, random_view, random_warp
+from skin_edge_training.data.augment import darken_surround, random_colour, random_view, random_warp
 
 OFF = AugmentConfig(
     flip=False, rotate=False, zoom=0, shift=0, brightness=0, contrast=0, saturation=0, white_balance=0
@@ -52,3 +53,20 @@ def test_flips_happen_half_of_the_time() -> None:
 
 def test_colour_of_everything_off_is_the_identity() -> None:
     assert random_colour(OFF, np.random.default_rng(0)) == pytest.approx(np.eye(3, 4))
+
+
+def test_a_dark_surround_is_one_circle_at_every_size_and_leaves_its_inside_alone() -> None:
+    grey = {side: np.full((side, side, 3), 200, np.uint8) for side in (64, 128)}
+    for seed in range(20):
+        small, large = (darken_surround(picture, np.random.default_rng(seed)) for picture in grey.values())
+        assert (large[0, 0] < 35).all()
+        assert (large[60:68, 60:68] == 200).all()
+        halved = large.reshape(64, 2, 64, 2, 3).mean((1, 3))
+        assert np.abs(halved - small).mean() < 4
+
+
+def test_a_dark_surround_comes_as_often_as_asked() -> None:
+    picture = np.full((150, 200, 3), 200, np.uint8)
+    config = msgspec.structs.replace(OFF, surround=0.3)
+    corners = [random_view(picture, 64, 1.0, config, np.random.default_rng(s))[0, 0, 0] for s in range(400)]
+    assert 90 < sum(corner < 35 for corner in corners) < 150

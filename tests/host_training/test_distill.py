@@ -23,7 +23,7 @@ from skin_edge_training.config import (  # noqa: E402
     StudentConfig,
     TrainingConfig,
 )
-from skin_edge_training.distill import BinaryLogitsDistillation, Teacher  # noqa: E402
+from skin_edge_training.distill import BinaryLogitsDistillation, Teacher, find_teachers  # noqa: E402
 from skin_edge_training.fitting import Material  # noqa: E402
 from skin_edge_training.provenance import describe  # noqa: E402
 from skin_edge_training.run import Run  # noqa: E402
@@ -171,6 +171,25 @@ def test_an_interrupted_distillation_goes_on_and_asks_the_teacher_once(
         other, start(tmp_path / "other", other), decoded, cache=run.path("teacher_logits"), verbose=0
     )
     assert asked[4:] == [(0, False), (1, False), (2, False)]
+
+
+def test_teacher_and_control_arm_teach_together(
+    decoded: np.ndarray, teacher_run: Run, tmp_path: Path
+) -> None:
+    config = experiment(1, of(teacher_run, control_teaches=True))
+    run = start(tmp_path / "run", config)
+    with pytest.raises(UsageError, match=r"control.student\.keras is missing: run 'skin-edge train student"):
+        train_student(config, run, decoded, verbose=0)
+    alone = experiment(1, None)
+    control = train_student(alone, start(tmp_path / "run" / "control", alone), decoded, verbose=0)
+
+    ours, theirs = materials(decoded, teacher_run)
+    said = find_teachers(config, run, ours, tmp_path / "cache").logits_of("validation")
+    apart = control.predict(ours.inputs("validation"), verbose=0)["logit"][:, 0]
+    red = theirs.inputs("validation")[..., 0].mean((1, 2)) * 0.03 - 3.6
+    assert said == pytest.approx((apart + red) / 2, abs=1e-3)
+    train_student(config, run, decoded, verbose=0)
+    assert len(pd.read_csv(run.path("history.csv"))) == 1
 
 
 def test_a_teacher_that_has_seen_held_out_lesions_is_refused(

@@ -1,4 +1,4 @@
-"""Random views of a decoded picture: one affine warp and one colour matrix, both seeded.
+"""Random views of a decoded picture: a warp, a colour matrix, now and then a dark surround, all seeded.
 
 The warp lands on the network's input size directly, so a picture is sampled once and the device's stages
 after the resize still see what they would see on a device.
@@ -29,7 +29,10 @@ def random_view(
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-    return np.asarray(cv2.transform(view, random_colour(config, rng)), np.uint8)
+    coloured = np.asarray(cv2.transform(view, random_colour(config, rng)), np.uint8)
+    if config.surround and rng.random() < config.surround:
+        return darken_surround(coloured, rng)
+    return coloured
 
 
 def random_warp(
@@ -63,3 +66,22 @@ def random_colour(config: AugmentConfig, rng: np.random.Generator) -> npt.NDArra
     matrix = np.diag(gains * contrast * brightness) @ matrix
     offset = 128.0 * (1 - contrast) * brightness
     return np.column_stack([matrix, np.full(3, offset)])
+
+
+def darken_surround(view: Uint8Array, rng: np.random.Generator) -> Uint8Array:
+    """Return a (S, S, 3) view as through a round field of view, dark outside, its edge sharp or soft.
+
+    A network that has only seen full frames takes such a surround for part of the lesion.
+    """
+    side = len(view)
+    radius = rng.uniform(0.40, 0.62) * side
+    across, down = (0.5 + rng.normal(0.0, 0.04, 2)) * side
+    softness = rng.choice([0.0, 0.01, 0.03]) * side
+    dark = rng.uniform(0.0, 30.0)
+    field: cv2.typing.MatLike = np.zeros((side, side), np.float32)
+    # Four bits of the coordinates are fractions of a pixel, so that views of any size show one circle.
+    centre = (round(across * 16), round(down * 16))
+    cv2.circle(field, centre, round(radius * 16), 1.0, cv2.FILLED, cv2.LINE_8, 4)
+    if softness:
+        field = cv2.GaussianBlur(field, (0, 0), softness)
+    return np.asarray(np.round(dark + (view - dark) * field[..., None]), np.uint8)
