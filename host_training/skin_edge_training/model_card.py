@@ -62,6 +62,9 @@ def model_card(
         distillation: what came of comparing with the control arm, a sentence.
     """
     counts = evaluation.counts
+    # The report's own where there is a report: two bootstraps of one figure differ in the third decimal.
+    measured = {} if evidence is None else {n: e for n, e in evidence.figures.items() if e is not None}
+    figures = evaluation.metrics | measured
     train = table[table["part"] == "train"]
     sections = [
         f"# {manifest.name} {manifest.version}",
@@ -98,13 +101,13 @@ def model_card(
         _markdown(
             ("figure", "value", "95 % CI"),
             [
-                ("AUROC", *_cells(evaluation.metrics["auroc"])),
-                ("AUPRC", *_cells(evaluation.metrics["auprc"])),
-                ("Brier score", *_cells(evaluation.metrics["brier"])),
-                ("ECE, ten equal-mass bins", *_cells(evaluation.metrics["ece"])),
-                ("share answered `uncertain`", *_cells(evaluation.metrics["answered uncertain"])),
-                ("sensitivity of `refer`", *_cells(evaluation.metrics["sensitivity of refer"])),
-                ("specificity of `refer`", *_cells(evaluation.metrics["specificity of refer"])),
+                ("AUROC", *_cells(figures["auroc"])),
+                ("AUPRC", *_cells(figures["auprc"])),
+                ("Brier score", *_cells(figures["brier"])),
+                ("ECE, ten equal-mass bins", *_cells(figures["ece"])),
+                ("share answered `uncertain`", *_cells(figures["answered uncertain"])),
+                ("sensitivity of `refer`", *_cells(figures["sensitivity of refer"])),
+                ("specificity of `refer`", *_cells(figures["specificity of refer"])),
             ],
         ),
         "`refer` is true for `malignant` and `uncertain`.",
@@ -206,8 +209,11 @@ def _taught(experiment: ExperimentConfig) -> str:
     distillation = experiment.distillation
     if distillation is None:
         return "trained on the labels alone"
+    teachers = "a larger network"
+    if distillation.control_teaches:
+        teachers += ", averaged with one of its own kind,"
     return (
-        "trained on the labels and on what a larger network said of the same views "
+        f"trained on the labels and on what {teachers} said of the same views "
         f"(alpha {distillation.alpha:g}, temperature {distillation.temperature:g})"
     )
 
