@@ -38,6 +38,7 @@ from skin_edge.camera.decode import read_image
 from skin_edge.camera.drawing import draw
 from skin_edge.camera.source import open_source
 from skin_edge.capture import CaptureLoop, Listeners
+from skin_edge.health.bench.process import process_env
 from skin_edge.model.classifier import Classifier
 from skin_edge.model.locate import default_bundle_path
 from skin_edge.quality import assess
@@ -48,8 +49,6 @@ from skin_edge.triggers.interval import IntervalTrigger
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = 60
-#: As an installation has it: modules compiled once, whatever this shell says.
-PROCESS_ENV = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 BARE_IMPORT = "import numpy, cv2, ai_edge_litert.interpreter, sqlite3"
 
 
@@ -154,7 +153,7 @@ def steady(folder: Path, state: Path, rounds: int) -> list[tuple[str, float, str
 def start(arguments: list[str], env: dict[str, str]) -> Took:
     before = os.times()
     started = time.perf_counter()
-    subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, env=PROCESS_ENV | env)
+    subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, env=process_env() | env)
     wall, after = time.perf_counter() - started, os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return Took(wall * 1e3, cpu * 1e3)

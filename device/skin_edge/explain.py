@@ -73,6 +73,19 @@ def overlay(rgb: Rgb, activation_map: npt.NDArray[np.float32], crop_fraction: fl
     return np.asarray(np.vstack([framed, _legend(framed.shape[1], scale)]), np.uint8)
 
 
+def make_folder(folder: Path) -> Path:
+    """Return a folder for explanations, made where there is none.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{folder}: cannot make this folder for explanations: {error.strerror}") from None
+    return folder
+
+
 def save_overlay(path: Path, rgb: Rgb, activation_map: npt.NDArray[np.float32], crop_fraction: float) -> None:
     """Write `overlay` as a PNG, mode 0600; readers of `path` see the old file or the whole new one.
 

@@ -59,7 +59,8 @@ class _Seen:
     reports: tuple[QualityReport, ...]
     predictions: tuple[Prediction, ...]
     refused: int
-    timing: Timing
+    preprocess_ms: float
+    inference_ms: float
 
 
 class Session:
@@ -127,8 +128,8 @@ class Session:
         seen = self._look(frames)
         logits = tuple(prediction.logit for prediction in seen.predictions)
         decision = self.policy.decide_burst(logits, seen.reports[0], max_spread=self._burst.max_spread)
-        timing = msgspec.structs.replace(seen.timing, total=(time.perf_counter() - started) * 1e3)
-        record = self._record(seen, decision, timing, sum(logits) / len(logits), subject, site)
+        total_ms = (time.perf_counter() - started) * 1e3
+        burst = None
         if len(frames) > 1 or self._burst.views > 1:
             burst = Burst(
                 taken=len(frames),
@@ -137,7 +138,7 @@ class Session:
                 views=self._burst.views,
                 spread=self.policy.spread(logits),
             )
-            record = msgspec.structs.replace(record, burst=burst)
+        record = self._record(seen, decision, total_ms, sum(logits) / len(logits), burst, subject, site)
         outcome = Outcome(record, seen.predictions[0], seen.frames[0])
         return outcome if self._keeping is None else self._keep(self._keeping, outcome)
 
@@ -157,15 +158,17 @@ class Session:
             reports=tuple(reports[at] for at in chosen),
             predictions=tuple(predictions),
             refused=sum(not report.ok for report in reports),
-            timing=Timing(preprocess=preprocess_ms, inference=inference_ms, total=0.0),
+            preprocess_ms=preprocess_ms,
+            inference_ms=inference_ms,
         )
 
     def _record(
         self,
         seen: _Seen,
         decision: Decision,
-        timing: Timing,
+        total_ms: float,
         logit: float,
+        burst: Burst | None,
         subject: str | None,
         site: str | None,
     ) -> ResultRecord:
@@ -179,7 +182,7 @@ class Session:
             reasons=decision.reasons,
             quality=Quality(ok=quality.ok, reasons=quality.reasons, metrics=dict(quality.metrics)),
             model=self._model,
-            timing_ms=timing,
+            timing_ms=Timing(preprocess=seen.preprocess_ms, inference=seen.inference_ms, total=total_ms),
             result_id=new_result_id(frame.wall_time_s) if self._keeping else None,
             created_at=utc_timestamp(frame.wall_time_s),
             source=frame.source,
@@ -190,6 +193,7 @@ class Session:
             operating_point=self.policy.operating_point,
             abstain_band=(self.policy.abstain_low, self.policy.abstain_high),
             preprocess_fingerprint=self._fingerprint,
+            burst=burst,
             machine=self._machine() if self._machine else None,
             skin_edge_version=__version__,
         )

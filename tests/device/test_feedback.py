@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,17 +18,6 @@ from skin_edge.results.record import ResultRecord
 from skin_edge.session import Session
 
 LED, BUZZER = 5, 6
-
-
-@pytest.fixture
-def pins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    gpiozero = pytest.importorskip("gpiozero")
-    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "mock")
-    gpiozero.Device.pin_factory = None
-    gpiozero.Device.ensure_pin_factory()
-    yield gpiozero.Device.pin_factory
-    gpiozero.Device.pin_factory.reset()
-    gpiozero.Device.pin_factory = None
 
 
 @pytest.fixture(scope="module")

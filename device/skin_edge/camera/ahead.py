@@ -5,15 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-import numpy.typing as npt
-
-from skin_edge.camera.decode import read_image
+from skin_edge.camera.decode import Rgb, read_image
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
-Rgb = npt.NDArray[np.uint8]
 
 #: Pictures with more pixels are read one at a time: a small board has no room for two of them.
 _MAX_PIXELS: Final = 16_000_000

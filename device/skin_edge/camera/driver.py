@@ -76,6 +76,7 @@ class Opened:
         width, height: pixels of every frame from now on.
         name: what the camera calls itself.
         notes: one line for each thing that was asked for and not granted.
+        details: what else it says of itself, for the log: driver, format on the wire and so on.
     """
 
     width: int

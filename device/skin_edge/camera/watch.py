@@ -254,6 +254,7 @@ class _Life:
             assert descriptor is not None  # noqa: S101 - ring.py and worker.py are one release
             self._ring = Ring(descriptor, RingLayout(*message["layout"]), writable=False)
             self.is_open = True
+            log.info("%s: %s", message["name"], message["details"])
             self._listener.opened(message["name"], message["notes"])
         elif kind == "error":
             return self._refused(message)

@@ -227,13 +227,9 @@ def _feedback(settings: Config) -> Feedback:
 
 def _made(folder: Path) -> Path:
     """Return a folder for activation maps, made where there is none."""
-    from skin_edge.errors import StorageError
+    from skin_edge.explain import make_folder
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{folder}: cannot make this folder for explanations: {error.strerror}") from None
-    return folder
+    return make_folder(folder)
 
 
 def _summarise(told: str | None) -> None:

@@ -115,12 +115,9 @@ def _process(session: Session, frame: Frame, explanation: Path | None) -> Result
 
 def _explanation_paths(folder: Path) -> Callable[[Path], Path]:
     """Return a function from picture to a path in `folder` that no other picture of this run got."""
-    from skin_edge.errors import StorageError
+    from skin_edge.explain import make_folder
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{folder}: cannot make this folder for explanations: {error.strerror}") from None
+    make_folder(folder)
     given: set[str] = set()
 
     def choose(picture: Path) -> Path:

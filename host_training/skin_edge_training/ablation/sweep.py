@@ -12,8 +12,10 @@ import json
 import logging
 import os
 import shutil
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,16 +97,26 @@ def sweep(jobs: Sequence[Job], workers: int, backend: str | None = None) -> str:
         ModelError, UsageError: of a job, as `train_student` raises them.
     """
     backend = backend or (RAY if importlib.util.find_spec("ray") else LOCAL)
-    if backend == RAY:
-        from ray.util.joblib import register_ray
-
-        register_ray()
     waiting = [job for job in jobs if not job.done]
     logger.info("%d of %d trainings to do, %d at once, %s", len(waiting), len(jobs), workers, backend)
     if waiting:
-        with parallel_config(backend=backend, n_jobs=workers):
+        with _ray() if backend == RAY else nullcontext(), parallel_config(backend=backend, n_jobs=workers):
             Parallel(batch_size=1, verbose=10)(delayed(run_job)(job) for job in waiting)
     return backend
+
+
+@contextmanager
+def _ray() -> Iterator[None]:
+    """Let joblib know Ray; what Ray prints of its nodes and workers goes to stderr, none of it after this."""
+    import ray
+    from ray.util.joblib import register_ray
+
+    register_ray()
+    with redirect_stdout(sys.stderr):
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
 def run_job(job: Job) -> None:

@@ -111,18 +111,6 @@ def test_any_of_several_fires_and_all_are_closed() -> None:
     assert (quiet.closed, loud.closed) == (1, 1)
 
 
-@pytest.fixture
-def pins(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
-    """gpiozero's own mock pins, fresh for the test."""
-    gpiozero = pytest.importorskip("gpiozero")
-    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "mock")
-    gpiozero.Device.pin_factory = None
-    gpiozero.Device.ensure_pin_factory()
-    yield gpiozero.Device.pin_factory
-    gpiozero.Device.pin_factory.reset()
-    gpiozero.Device.pin_factory = None
-
-
 def test_a_button_fires_once_a_press(pins) -> None:  # type: ignore[no-untyped-def]
     with GpioTrigger("17") as trigger:
         button = pins.pin(17)

@@ -7,10 +7,12 @@ import sqlite3
 import time
 from contextlib import closing
 
+from skin_edge.errors import StorageError
 from skin_edge.health.checks.check import Context, Finding
 from skin_edge.health.clock import read_clock
 from skin_edge.health.monitor import created_s
-from skin_edge.results.log import FILE_NAME
+from skin_edge.results.connect import open_to_read
+from skin_edge.results.log import BUSY_TIMEOUT_S, FILE_NAME
 
 #: Rows are a little older than the moment at which they are looked at, never younger.
 _FUTURE_S = 2.0
@@ -117,8 +119,9 @@ def _newest_row(context: Context) -> str | None:
     if not os.path.exists(path):  # noqa: PTH110 - no error where it is forbidden
         return None
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as log:
+        connection, _ = open_to_read(path, BUSY_TIMEOUT_S)
+        with closing(connection) as log:
             row = log.execute("SELECT created_at FROM results ORDER BY seq DESC LIMIT 1").fetchone()
-    except sqlite3.Error:
+    except (StorageError, sqlite3.Error):
         return None
     return row[0] if row else None

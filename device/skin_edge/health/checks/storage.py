@@ -8,8 +8,10 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+from skin_edge.errors import StorageError
 from skin_edge.health.checks.check import Context, Finding, existing
-from skin_edge.results.log import FILE_NAME
+from skin_edge.results.connect import open_to_read
+from skin_edge.results.log import BUSY_TIMEOUT_S, FILE_NAME
 from skin_edge.results.migrations import pending
 
 _MB = 1_000_000
@@ -91,11 +93,16 @@ def check_log(context: Context) -> Finding:
     wal_mb = wal.stat().st_size / _MB if wal.exists() else 0.0
     data: dict[str, object] = {"path": str(path), "size_mb": size_mb, "wal_mb": wal_mb}
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as log:
+        connection, _ = open_to_read(path, BUSY_TIMEOUT_S)
+        with closing(connection) as log:
             problems = [text for (text,) in log.execute("PRAGMA quick_check(3)")]
             if problems == ["ok"]:
                 data["pending_migrations"] = [step.name for step in pending(log, path)]
                 (data["rows"],) = log.execute("SELECT count(*) FROM results").fetchone()
+    except StorageError as error:
+        if error.code == "storage-newer":
+            raise
+        problems = [str(error)]
     except sqlite3.Error as error:
         problems = [str(error)]
     if problems != ["ok"]:

@@ -1,0 +1,20 @@
+"""What tests of several parts of the device share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def pins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """gpiozero's own mock pins, fresh for the test."""
+    gpiozero = pytest.importorskip("gpiozero")
+    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "mock")
+    gpiozero.Device.pin_factory = None
+    gpiozero.Device.ensure_pin_factory()
+    yield gpiozero.Device.pin_factory
+    gpiozero.Device.pin_factory.reset()
+    gpiozero.Device.pin_factory = None
