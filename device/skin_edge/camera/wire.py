@@ -7,6 +7,7 @@ words; they are answered between two pictures.
 
 from __future__ import annotations
 
+import array
 import json
 import os
 import socket
@@ -43,13 +44,19 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any], int | None] | None:
         BlockingIOError: nothing is there yet.
         ValueError: not a message.
     """
+    # Not socket.recv_fds: up to Python 3.13 at least it drops its flags, and would wait here.
+    room = socket.CMSG_SPACE(array.array("i").itemsize)
     flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
     try:
-        data, descriptors, _, _ = socket.recv_fds(channel, MAX_MESSAGE_BYTES, 1, flags)
+        data, ancillary, _, _ = channel.recvmsg(MAX_MESSAGE_BYTES, room, flags)
     except ConnectionResetError:
         # The other side ended without reading all it was sent. The kernel says so once, before it gives what
         # that side had still to say: the cause of its end.
-        data, descriptors, _, _ = socket.recv_fds(channel, MAX_MESSAGE_BYTES, 1, flags)
+        data, ancillary, _, _ = channel.recvmsg(MAX_MESSAGE_BYTES, room, flags)
+    descriptors = array.array("i")
+    for level, kind, payload in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            descriptors.frombytes(payload[: len(payload) - len(payload) % descriptors.itemsize])
     for extra in descriptors[1:]:
         os.close(extra)
     descriptor = descriptors[0] if descriptors else None
