@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -123,6 +125,22 @@ def test_the_cache_follows_the_files(tmp_path: Path) -> None:
     assert first[:, 0, 0, 0].tolist() == [10, 200]
     cv2.imwrite(paths[0], np.full((150, 200, 3), 90, np.uint8))
     assert decode_all(paths, tmp_path / "cache")[0, 0, 0, 0] == 90
+
+
+def test_of_two_who_ask_at_once_one_decodes(tmp_path: Path) -> None:
+    path = str(tmp_path / "0.png")
+    cv2.imwrite(path, np.full((150, 200, 3), 10, np.uint8))
+    decodings: list[range] = []
+
+    def slowly(rows: range) -> range:
+        decodings.append(rows)
+        time.sleep(0.3)
+        return rows
+
+    with ThreadPoolExecutor() as pool:
+        both = list(pool.map(lambda _: decode_all([path], tmp_path / "cache", slowly), range(2)))
+    assert len(decodings) == 1
+    assert both[0][0, 0, 0, 0] == both[1][0, 0, 0, 0] == 10
 
 
 def test_a_missing_set_says_where_it_was_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

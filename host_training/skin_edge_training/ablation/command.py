@@ -44,7 +44,7 @@ def ablate(
     from skin_edge_training.ablation.table import ablation_table, sample_elsewhere
     from skin_edge_training.config import find_config
     from skin_edge_training.evidence.command import write_output
-    from skin_edge_training.prepare import prepare
+    from skin_edge_training.prepare import load_decoded, prepare
     from skin_edge_training.run import Run
 
     plan, base = load_ablation(find_config(config))
@@ -53,6 +53,7 @@ def ablate(
     if not data.path("config.yaml").exists() or data.config().data != base.data:
         prepare(base, data, cache, progress=showing)
         data.write("config.yaml", dump_yaml(base))
+    load_decoded(data, cache)  # here, lest every worker of a sweep that goes on does it
     cores = len(os.sched_getaffinity(0))
     at_once = workers or min(4, cores)
     jobs = plan_jobs(plan, base, out, cache, threads=max(1, cores // at_once))

@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock
 
 from skin_edge.camera.decode import read_image
 
@@ -46,7 +47,8 @@ def decode_all(
 ) -> Uint8Array:
     """Return the pictures as (N, 150, 200, 3) uint8 RGB, memory-mapped from `cache`.
 
-    The cache is made anew when the list of files, a size or a modification time has changed.
+    The cache is made anew when the list of files, a size or a modification time has changed. Of several
+    processes that ask at once, one decodes and the others wait for it.
 
     Args:
         paths: picture files.
@@ -61,17 +63,22 @@ def decode_all(
         stat = Path(path).stat()
         digest.update(f"{path}:{stat.st_size}:{stat.st_mtime_ns}\n".encode())
     target = cache / f"decoded-{digest.hexdigest()[:16]}.npy"
-    if not target.is_file():
-        cache.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(".partial.npy")
-        shape = (len(paths), HEIGHT_PX, WIDTH_PX, 3)
-        array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
-        with ThreadPoolExecutor() as pool:
-            pictures = pool.map(lambda path: to_context(read_image(Path(path))), paths)
-            for index, picture in zip(progress(range(len(paths))), pictures, strict=True):
-                array[index] = picture
-        array.flush()
-        del array
-        partial.rename(target)
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(target.with_suffix(".lock")):
+        if not target.is_file():
+            _decode(paths, target, progress)
     decoded: Uint8Array = np.load(target, mmap_mode="r")
     return decoded
+
+
+def _decode(paths: Sequence[str], target: Path, progress: Callable[[range], Iterable[int]]) -> None:
+    partial = target.with_suffix(".partial.npy")
+    shape = (len(paths), HEIGHT_PX, WIDTH_PX, 3)
+    array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+    with ThreadPoolExecutor() as pool:
+        pictures = pool.map(lambda path: to_context(read_image(Path(path))), paths)
+        for index, picture in zip(progress(range(len(paths))), pictures, strict=True):
+            array[index] = picture
+    array.flush()
+    del array
+    partial.rename(target)
