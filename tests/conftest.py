@@ -21,9 +21,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Export needs TensorFlow, whatever the caller trains on; test_backends.py starts the other backends itself.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
-# Since 6.16 Linux gives a process a futex hash of its own, and some 6.18 kernels lose wake-ups in it: a thread that
-# waits for another then stands still until a signal comes. No slots means the common hash again, as it was
-# before (PR_FUTEX_HASH, PR_FUTEX_HASH_SET_SLOTS, 0); a kernel without the choice refuses it and needs none.
+# Since 6.16 Linux gives a process a futex hash of its own, and some 6.18 kernels lose wake-ups in it: a
+# thread that waits for another then stands still until a signal comes. No slots means the common hash, as
+# before (PR_FUTEX_HASH, PR_FUTEX_HASH_SET_SLOTS, 0); a kernel without the choice refuses it, and needs none.
 ctypes.CDLL(None).prctl(78, 1, 0, 0, 0)
 
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
