@@ -122,6 +122,9 @@ class DistillationConfig(Strict, frozen=True):
     temperature: Annotated[float, Meta(gt=0.0, le=100.0)] = 2.0
     #: Share of the teacher's loss; the rest is the labels'.
     alpha: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.5
+    #: Weight of the features' loss (similarity.py) beside the logits', in the teacher's share. With several
+    #: teachers, the features are those of the first. A step takes longer: Keras asks the student twice.
+    similarity: Annotated[float, Meta(ge=0.0, le=100_000.0)] = 0.0
     #: `train run` trains the same student without a teacher too, to see what the teacher was worth.
     control_arm: bool = True
     #: The control arm, trained first, teaches too: its logits and the teacher's are averaged. Two networks

@@ -4,7 +4,8 @@ A view follows from seed, epoch and batch alone, at any input size (data/batches
 of an epoch are computed once, before the epoch, and kept: a resumed run, another temperature, another student
 with the same seed read them back, and get exactly what a second pass of the teacher would give.
 
-The loss is Keras' own for logits (Hinton et al. 2015), on the pair (0, z) whose softmax is the sigmoid of z.
+The loss is Keras' own for logits (Hinton et al. 2015), on the pair (0, z) whose softmax is the sigmoid of z,
+and, where `distillation.similarity` asks for it, that of similarity.py on the features behind the logit.
 """
 
 from __future__ import annotations
@@ -31,11 +32,13 @@ from skin_edge_training.fitting import Material, compile_settings, fit, predict_
 from skin_edge_training.models.student import logit_model
 from skin_edge_training.models.teacher import load_teacher
 from skin_edge_training.run import Run
+from skin_edge_training.similarity import LAST_FEATURES, SimilarityDistillation, features_model
 from skin_edge_training.train_teacher import teacher_preprocess
 
 logger = logging.getLogger(__name__)
 
 Logits = npt.NDArray[np.float32]
+Features = npt.NDArray[np.float16]
 
 
 class BinaryLogitsDistillation(keras.distillation.LogitsDistillation):  # type: ignore[misc]
@@ -55,23 +58,31 @@ def _two_classes(logit: Any) -> Any:
 
 
 class DistillationBatches(TrainingBatches):
-    """Batches of ({"image": (B, S, S, 3), "teacher_logit": (B, 1)}, (B, 1) labels)."""
+    """Batches of ({"image": (B, S, S, 3), "teacher_logit": (B, 1)}, (B, 1) labels).
+
+    Where the student learns from them, "teacher_features": (B, F) too.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         #: (batches * B,) logits of an epoch's views, in their order, set before it begins. Some backends ask
         #: for a batch earlier, for its shapes alone.
         self.teacher_logits: Logits = np.full(len(self) * self._batch_size, np.nan, np.float32)
+        #: (batches * B, F) features of the same views, where the student learns from them.
+        self.teacher_features: Features | None = None
 
     def __getitem__(self, number: int) -> tuple[Any, Any]:
         image, labels = super().__getitem__(number)
         start = number * self._batch_size
         logits = self.teacher_logits[start : start + len(labels)]
-        return {"image": image, "teacher_logit": logits[:, None]}, labels
+        said = {"image": image, "teacher_logit": logits[:, None]}
+        if self.teacher_features is not None:
+            said["teacher_features"] = self.teacher_features[start : start + len(labels)].astype(np.float32)
+        return said, labels
 
 
 class _AskTeacher(keras.callbacks.Callback):  # type: ignore[misc]
-    """Have the teacher's logits of an epoch ready before its first batch."""
+    """Have what the teacher says of an epoch's views ready before its first batch."""
 
     def __init__(self, teachers: Teachers, batches: DistillationBatches) -> None:
         super().__init__()
@@ -79,6 +90,8 @@ class _AskTeacher(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._batches.teacher_logits = self._teachers.logits_of_epoch(epoch)
+        if self._batches.teacher_features is not None:
+            self._batches.teacher_features = self._teachers.members[0].features_of_epoch(epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +116,23 @@ class Teacher:
         target = self.cache / f"{part}.npy"
         if not target.exists():
             _keep(target, predict_logits(self.model, self.material.inputs(part)))
+        return np.asarray(np.load(target), np.float32)
+
+    def features_of_epoch(self, epoch: int) -> Features:
+        """(batches * B, F) float16: the features behind its logits of the random views of an epoch."""
+        target = self.cache / f"epoch-{epoch:04d}-features.npy"
+        if not target.exists():
+            self.views.epoch = epoch
+            _keep(target, features_model(self.model).predict(self.views, verbose=0), np.float16)
+        features: Features = np.load(target)
+        return features
+
+    def features_of(self, part: str) -> npt.NDArray[np.float32]:
+        """(n, F) float32: the features behind its logits of a part's pictures as they are."""
+        target = self.cache / f"{part}-features.npy"
+        if not target.exists():
+            inputs = self.material.inputs(part)
+            _keep(target, features_model(self.model).predict(inputs, verbose=0), np.float16)
         return np.asarray(np.load(target), np.float32)
 
 
@@ -147,12 +177,17 @@ def fit_distilled(
         seed=config.seed,
     )
     teachers = find_teachers(config, run, material, cache)
-    model = distiller(student, distillation)
-    model.compile(**compile_settings(config.training, len(batches)))
     validation = {
         "image": material.inputs("validation"),
         "teacher_logit": teachers.logits_of("validation")[:, None],
     }
+    width = None
+    if distillation.similarity > 0:
+        validation["teacher_features"] = teachers.members[0].features_of("validation")
+        width = validation["teacher_features"].shape[1]
+        batches.teacher_features = np.zeros((len(batches.teacher_logits), width), np.float16)
+    model = distiller(student, distillation, width)
+    model.compile(**compile_settings(config.training, len(batches)))
     fit(
         model,
         batches,
@@ -165,20 +200,32 @@ def fit_distilled(
     )
 
 
-def distiller(student: keras.Model, config: DistillationConfig) -> keras.distillation.Distiller:
-    """Return the distiller from {"image", "teacher_logit"} to the student's logit.
+def distiller(
+    student: keras.Model, config: DistillationConfig, width: int | None = None
+) -> keras.distillation.Distiller:
+    """Return the distiller from {"image", "teacher_logit", maybe "teacher_features"} to the student's logit.
 
-    The teacher has spoken already, so its part here hands on what it said.
+    The teacher has spoken already, so its part here hands on what it said; `width` is that of its features.
     """
     inputs = {
         "image": keras.Input(student.input_shape[1:], name="image"),
         "teacher_logit": keras.Input((1,), name="teacher_logit"),
     }
+    losses: list[Any] = [BinaryLogitsDistillation(temperature=config.temperature)]
+    weights = [1.0]
+    if width is not None:
+        inputs["teacher_features"] = keras.Input((width,), name="teacher_features")
+        losses.append(
+            SimilarityDistillation(teacher_layer_name="teacher_features", student_layer_name=LAST_FEATURES)
+        )
+        weights.append(config.similarity)
     said = keras.layers.Identity(name="said")(inputs["teacher_logit"])
+    own = {**inputs, "image": student.input}  # its layers by their names, not a model inside a model
     made = keras.distillation.Distiller(
         teacher=keras.Model(inputs, said, name="teacher"),
-        student=keras.Model(inputs, student(inputs["image"]), name="student"),
-        distillation_losses=BinaryLogitsDistillation(temperature=config.temperature),
+        student=keras.Model(own, student.output, name="student"),
+        distillation_losses=losses,
+        distillation_loss_weights=weights,
         student_loss_weight=1.0 - config.alpha,
     )
     made(inputs)  # builds it, without which it cannot be resumed
@@ -253,7 +300,7 @@ def _fingerprint(file: Path, spec: PreprocessSpec, config: ExperimentConfig, mat
     return digest.hexdigest()[:16]
 
 
-def _keep(target: Path, logits: npt.NDArray[Any]) -> None:
+def _keep(target: Path, said: npt.NDArray[Any], kind: type = np.float32) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target, PUBLIC_MODE) as stream:
-        np.save(stream, logits.astype(np.float32))
+        np.save(stream, said.astype(kind))

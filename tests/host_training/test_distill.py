@@ -27,6 +27,7 @@ from skin_edge_training.distill import BinaryLogitsDistillation, Teacher, find_t
 from skin_edge_training.fitting import Material  # noqa: E402
 from skin_edge_training.provenance import describe  # noqa: E402
 from skin_edge_training.run import Run  # noqa: E402
+from skin_edge_training.similarity import LAST_FEATURES  # noqa: E402
 from skin_edge_training.train import train_student  # noqa: E402
 from skin_edge_training.train_teacher import teacher_preprocess  # noqa: E402
 
@@ -143,6 +144,28 @@ def test_without_weight_on_the_teacher_it_is_the_control_arm(
         students.append(train_student(config, start(tmp_path / name, config), decoded, verbose=0))
     for ours, theirs in zip(*(s.get_weights() for s in students), strict=True):
         assert ours == pytest.approx(theirs, abs=2e-3)
+
+
+def test_similar_pictures_for_the_teacher_become_similar_for_the_student(
+    decoded: np.ndarray, teacher_run: Run, tmp_path: Path
+) -> None:
+    """The teacher's features are the mean colour; with their loss the student's batches come closer to it."""
+    student_view, teacher_view = materials(decoded, teacher_run)
+    knows = similarity(teacher_view.inputs("test").mean((1, 2)))
+    distance = {}
+    for weight in (0.0, 1000.0):
+        config = experiment(6, of(teacher_run, alpha=0.9, similarity=weight))
+        run = start(tmp_path / str(weight), config)
+        student = train_student(config, run, decoded, verbose=0)
+        layer = keras.Model(student.input, student.get_layer(LAST_FEATURES).output)
+        features = layer.predict(student_view.inputs("test"), verbose=0).mean((1, 2))
+        distance[weight] = float(((similarity(features) - knows) ** 2).mean())
+    assert distance[1000.0] < 0.5 * distance[0.0]
+
+
+def similarity(features: np.ndarray) -> np.ndarray:
+    products = features @ features.T
+    return np.asarray(products / np.linalg.norm(products, axis=1, keepdims=True))
 
 
 def test_an_interrupted_distillation_goes_on_and_asks_the_teacher_once(
