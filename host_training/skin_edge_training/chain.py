@@ -12,12 +12,12 @@ from skin_edge_training.audit.search import Progress
 from skin_edge_training.backends import under_tensorflow
 from skin_edge_training.compare import compare_distillation
 from skin_edge_training.config import ExperimentConfig
-from skin_edge_training.distill import teacher_run
 from skin_edge_training.evidence.document import Evidence
 from skin_edge_training.package import package
 from skin_edge_training.prepare import load_decoded, prepare, silent
 from skin_edge_training.quantize import quantize
 from skin_edge_training.run import Run
+from skin_edge_training.teachers import teacher_run
 from skin_edge_training.train import train_student
 from skin_edge_training.train_teacher import train_teacher
 

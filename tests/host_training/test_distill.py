@@ -23,11 +23,12 @@ from skin_edge_training.config import (  # noqa: E402
     StudentConfig,
     TrainingConfig,
 )
-from skin_edge_training.distill import BinaryLogitsDistillation, Teacher, find_teachers  # noqa: E402
+from skin_edge_training.distill import BinaryLogitsDistillation  # noqa: E402
 from skin_edge_training.fitting import Material  # noqa: E402
 from skin_edge_training.provenance import describe  # noqa: E402
 from skin_edge_training.run import Run  # noqa: E402
 from skin_edge_training.similarity import LAST_FEATURES  # noqa: E402
+from skin_edge_training.teachers import Teacher, find_teachers  # noqa: E402
 from skin_edge_training.train import train_student  # noqa: E402
 from skin_edge_training.train_teacher import teacher_preprocess  # noqa: E402
 
