@@ -1,8 +1,8 @@
 """What the teachers say of the pictures: asked once a view, and kept.
 
 A view follows from seed, epoch and batch alone, at any input size (data/batches.py). So what a teacher says
-of an epoch is computed once, before the epoch: a resumed run, another temperature, another student with the same
-seed read it back, and get exactly what a second pass of the teacher would give.
+of an epoch is computed once, before the epoch: a resumed run, another temperature, another student with the
+same seed read it back, and get exactly what a second pass of the teacher would give.
 """
 
 from __future__ import annotations
