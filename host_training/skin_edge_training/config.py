@@ -101,6 +101,8 @@ class TeacherConfig(Strict, frozen=True):
     #: "imagenet", "random", or a path: a file, or a folder of files under their published names.
     weights: Annotated[str, Meta(min_length=1)] = "imagenet"
     size_px: Annotated[int, Meta(ge=32, le=512)] = 160
+    #: Stages before the teacher, of which its size and grey levels replace the last; None: the student's.
+    preprocess: PreprocessSpec | None = None
     #: Stages kept of each EfficientNet-Lite, of seven; None keeps all. On few pictures the last ones overfit.
     stages: Annotated[int, Meta(ge=1, le=7)] | None = None
     #: Widths of dense layers between the joined features and the logit.

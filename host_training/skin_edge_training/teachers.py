@@ -30,7 +30,7 @@ from skin_edge_training.models.student import logit_model
 from skin_edge_training.models.teacher import load_teacher
 from skin_edge_training.run import Run
 from skin_edge_training.similarity import features_model
-from skin_edge_training.train_teacher import teacher_preprocess
+from skin_edge_training.train_teacher import teacher_stages
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def find_teachers(config: ExperimentConfig, run: Run, material: Material, cache:
         _refuse_leak(home.require("split.csv", "data"), run.require("split.csv", "data"))
     model = load_teacher(file)
     own = load_experiment(home.require("config.yaml", "data"))
-    spec = teacher_preprocess(own.preprocess, int(model.input_shape[1]))
+    spec = teacher_stages(own, int(model.input_shape[1]))
     members = [_teacher(model, file, spec, config, material, cache)]
     if (config.distillation or DistillationConfig()).control_teaches:
         file = Run(run.path("control")).require("student.keras", "student")

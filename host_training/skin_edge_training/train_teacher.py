@@ -28,6 +28,12 @@ from skin_edge_training.run import Run
 logger = logging.getLogger(__name__)
 
 
+def teacher_stages(config: ExperimentConfig, size_px: int) -> PreprocessSpec:
+    """The stages before the teacher of an experiment: its own where it has some, else the student's."""
+    own = config.teacher.preprocess if config.teacher is not None else None
+    return teacher_preprocess(own or config.preprocess, size_px)
+
+
 def teacher_preprocess(spec: PreprocessSpec, size_px: int) -> PreprocessSpec:
     """The stages of `spec` at the teacher's size, without the last: a teacher takes RGB grey levels."""
     return msgspec.structs.replace(
@@ -67,9 +73,7 @@ def train_teacher(
     run.refuse_leak(allow_leak)
     table, plan = run.table(), config.teacher
     with all_devices(plan.training.batch_size):
-        material = Material.of(
-            table, decoded, Preprocessor(teacher_preprocess(config.preprocess, plan.size_px))
-        )
+        material = Material.of(table, decoded, Preprocessor(teacher_stages(config, plan.size_px)))
         teacher = _fitted(config, plan, run, material, verbose)
         _predict(teacher, table, material).to_csv(
             run.path("teacher_predictions.csv"), index=False, float_format="%.7g"

@@ -15,6 +15,7 @@ import pytest
 keras = pytest.importorskip("keras", reason="the extra 'train' is not installed")
 
 from skin_edge.errors import ConfigError, ModelError, UsageError  # noqa: E402
+from skin_edge.preprocess.spec import ColourConstancy, PreprocessSpec  # noqa: E402
 from skin_edge.strict import dump_yaml  # noqa: E402
 from skin_edge_training.config import (  # noqa: E402
     ExperimentConfig,
@@ -34,7 +35,7 @@ from skin_edge_training.models.teacher import (  # noqa: E402
     set_trainable,
 )
 from skin_edge_training.run import Run  # noqa: E402
-from skin_edge_training.train_teacher import train_teacher  # noqa: E402
+from skin_edge_training.train_teacher import teacher_stages, train_teacher  # noqa: E402
 
 WITHOUT_HUB = "KerasHub, which needs Python 3.11, is not installed ('make test' does, or the extra 'teacher')"
 #: Names of the backbones inside that teacher.
@@ -220,9 +221,21 @@ def test_the_shipped_student_has_the_teacher_of_teacher_lite() -> None:
     student, lite = (
         load_experiment(shipped_config().with_name(f"{n}.yaml")) for n in ("student", "teacher_lite")
     )
-    assert student.teacher == lite.teacher
+    assert student.teacher is not None
+    assert lite.teacher is not None
+    assert teacher_stages(student, student.teacher.size_px) == teacher_stages(lite, lite.teacher.size_px)
+    assert msgspec.structs.replace(student.teacher, preprocess=None) == lite.teacher
     assert student.data == lite.data
     assert student.seed == lite.seed
+
+
+def test_a_teacher_may_see_other_stages_than_its_student() -> None:
+    spec = PreprocessSpec(colour_constancy=ColourConstancy(enabled=True))
+    same = ExperimentConfig(preprocess=spec, teacher=TeacherConfig())
+    own = ExperimentConfig(preprocess=spec, teacher=TeacherConfig(preprocess=PreprocessSpec()))
+    assert teacher_stages(same, 64).colour_constancy.enabled
+    assert not teacher_stages(own, 64).colour_constancy.enabled
+    assert {teacher_stages(config, 64).crop_resize.size_px for config in (same, own)} == {64}
 
 
 @pytest.mark.parametrize(
