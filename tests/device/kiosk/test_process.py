@@ -150,7 +150,7 @@ def test_no_beat_while_a_camera_hangs_and_one_for_each_try_to_get_it_back(
                 break
         listener.settimeout(20)
         told = heard(listener, "STATUS=camera lost")
-        assert "WATCHDOG=1" in told + [listener.recv(4096).decode()], "the try that ended is a beat"
+        assert "WATCHDOG=1" in [*told, listener.recv(4096).decode()], "the try that ended is a beat"
 
 
 FILL = """
