@@ -1,0 +1,139 @@
+// The settings that a kiosk may change, drawn from what the service says of them.
+
+import { get, post } from "./api.js";
+import { byId, el } from "./dom.js";
+import { _, number } from "./i18n.js";
+import { onView, show } from "./views.js";
+import { failure } from "./words.js";
+
+const form = byId("settings-form");
+let fields = [];
+
+const NAMES = {
+  operating_point: [_("Operating point"), _("How sensitive the answer is. A higher sensitivity finds more cancers and refers more harmless lesions.")],
+  save_images: [_("Keep pictures"), _("Every judged picture is kept on this device. Only with the person's consent.")],
+  language: [_("Language at the start"), _("What a new page is shown in; anybody may switch it on the screen.")],
+  preview_fps: [_("Live pictures a second"), _("Fewer leave more of a small device for everything else.")],
+  burst: [_("Pictures for one capture"), _("The best of them must agree. Empty: what fits the camera.")],
+  retention_days: [_("Days that results are kept"), _("Older results and their pictures are deleted for good. Empty: never.")],
+};
+
+export function setUpSettings() {
+  form.addEventListener("submit", (event) => { event.preventDefault(); save(); });
+  byId("settings-lock").addEventListener("click", () => show("capture"));
+  onView("settings", {
+    enter() {
+      say("", "");
+      load();
+    },
+    // Whoever comes next must not find them open.
+    leave: () => { if (!leaving) post("/api/lock", {}).catch(() => {}); },
+  });
+}
+
+let leaving = false;
+
+/** The page is about to be loaded again in another language: leave the settings open. */
+export function keepOpen() {
+  leaving = true;
+}
+
+function say(error, saved) {
+  byId("settings-error").textContent = error;
+  byId("settings-saved").textContent = saved;
+}
+
+async function load() {
+  try {
+    draw((await get("/api/settings")).settings);
+  } catch (error) {
+    refused(error);
+  }
+}
+
+function refused(error) {
+  if (error.code === "locked") show("pin");
+  else say(failure(error), "");
+}
+
+function draw(settings) {
+  fields = settings.map((setting) => ({ setting, ...control(setting) }));
+  form.replaceChildren(...fields.map(({ setting, element, input }) => {
+    const [name, help] = NAMES[setting.name] ?? [setting.name, ""];
+    const helpId = `help-${setting.name}`;
+    input.id = `setting-${setting.name}`;
+    input.setAttribute("aria-describedby", helpId);
+    return el("div", { class: "setting" },
+      el("label", { for: input.id }, name),
+      el("p", { class: "help", id: helpId }, help, setting.restart ? ` ${_("Takes effect after a restart of the service.")}` : ""),
+      element,
+      el("p", { class: "error", id: `error-${setting.name}` }));
+  }));
+}
+
+/** An input for a setting, and how to read it. */
+function control(setting) {
+  if (setting.kind === "boolean") {
+    const input = el("input", { type: "checkbox" });
+    input.checked = Boolean(setting.value);
+    return { input, element: el("div", { class: "control" }, input), read: () => input.checked };
+  }
+  if (setting.kind === "choice") {
+    const choices = setting.nullable ? [null, ...setting.choices] : setting.choices;
+    const input = el("select", {}, ...choices.map((choice) => el("option", { value: choice ?? "" }, choiceName(choice))));
+    input.value = setting.value ?? "";
+    const read = () => choices[input.selectedIndex];
+    return { input, element: el("div", { class: "control" }, input), read };
+  }
+  return numeric(setting);
+}
+
+function choiceName(choice) {
+  if (choice === null) return _("as configured");
+  return byLanguage(choice) ?? String(choice);
+}
+
+function byLanguage(code) {
+  return document.querySelector(`#language-menu [data-lang="${CSS.escape(String(code))}"]`)?.textContent;
+}
+
+function numeric(setting) {
+  const step = setting.kind === "integer" ? 1 : "any";
+  const input = el("input", { type: "number", min: setting.min ?? null, max: setting.max ?? null, step, inputmode: "none", required: !setting.nullable });
+  input.value = setting.value ?? "";
+  const shift = (by) => {
+    const now = input.value === "" ? (setting.min ?? 0) - (by > 0 ? by : 0) : Number(input.value);
+    const next = Math.min(setting.max ?? Infinity, Math.max(setting.min ?? -Infinity, now + by));
+    input.value = setting.nullable && input.value !== "" && now + by < (setting.min ?? -Infinity) ? "" : String(next);
+  };
+  const name = (NAMES[setting.name] ?? [setting.name])[0];
+  const element = el("div", { class: "control" },
+    el("button", { type: "button", class: "secondary square", "aria-label": _("{name}: less", { name }), onclick: () => shift(-1) }, "−"),
+    input,
+    el("button", { type: "button", class: "secondary square", "aria-label": _("{name}: more", { name }), onclick: () => shift(1) }, "+"));
+  return { input, element, read: () => (input.value === "" ? null : Number(input.value)) };
+}
+
+async function save() {
+  say("", "");
+  for (const { setting, input } of fields) {
+    input.removeAttribute("aria-invalid");
+    byId(`error-${setting.name}`).textContent = "";
+  }
+  const changed = fields.filter(({ setting, read }) => read() !== (setting.value ?? null));
+  if (changed.length === 0) return say("", _("Nothing was changed."));
+  try {
+    const answer = await post("/api/settings", { settings: Object.fromEntries(changed.map(({ setting, read }) => [setting.name, read()])) });
+    draw(answer.settings);
+    say("", answer.restart_needed?.length ? _("Saved. Restart the service for it to take effect.") : _("Saved."));
+  } catch (error) {
+    const field = fields.find(({ setting }) => setting.name === error.field);
+    if (!field) return refused(error);
+    field.input.setAttribute("aria-invalid", "true");
+    const { min, max } = field.setting;
+    byId(`error-${error.field}`).textContent = Number.isFinite(min) && Number.isFinite(max)
+      ? _("Between {min} and {max}.", { min: number(min), max: number(max) }) : failure(error);
+    field.input.focus();
+  }
+  return undefined;
+}
