@@ -11,6 +11,9 @@ import { setVisit, visit } from "./visit.js";
 import { failure, quality } from "./words.js";
 
 const shutter = byId("shutter");
+// Where the quality gate begins to refuse, on the service's scale of 0 to 1.
+const FOCUS_GOOD = 0.5;
+
 let capturing = false;
 let cameraWas = null;
 let connectedWas = false;
@@ -102,15 +105,16 @@ function hints(live) {
   hint.dataset.level = level;
   hint.querySelector("use").setAttribute("href", poor ? "#i-alert" : "#i-ok");
   setText(byId("hint-text"), poor ? quality(state.hints[0]) : _("Focus and light are good. Lesion in the ring, then capture."));
-  meter("focus", state.focus);
-  meter("light", state.light);
+  const dim = state.hints.includes("too-dark") || state.hints.includes("too-bright");
+  meter("focus", live ? state.focus : null, state.focus >= FOCUS_GOOD);
+  meter("light", live ? state.light : null, !dim);
 }
 
-function meter(name, value) {
+function meter(name, value, good) {
   const bar = byId(`${name}-bar`);
-  const part = value === null ? 0 : Math.max(0, Math.min(1, value));
-  bar.dataset.level = part >= 1 ? "good" : "poor";
+  const part = value ?? 0;
+  bar.dataset.level = good ? "good" : "poor";
   bar.setAttribute("aria-valuenow", String(Math.round(part * 100)));
-  bar.setAttribute("aria-valuetext", value === null ? _("unknown") : part >= 1 ? _("good") : _("not good enough"));
+  bar.setAttribute("aria-valuetext", value === null ? _("unknown") : good ? _("good") : _("not good enough"));
   bar.querySelector(".fill").style.inlineSize = `${part * 100}%`;
 }

@@ -68,7 +68,9 @@ function draw(records, q) {
   byId("history-empty").textContent = q ? _("Nothing fits this search.") : _("No results yet.");
   byId("history-newer").disabled = offset === 0;
   byId("history-older").disabled = offset + records.length >= total;
-  byId("history-range").textContent = records.length === 0 ? "" : `${_("{first} to {last}", { first: number(offset + 1), last: number(offset + records.length) })} · ${ngettext("{n} result", "{n} results", total)}`;
+  const range = _("{first} to {last}", { first: number(offset + 1), last: number(offset + records.length) });
+  const count = ngettext("{n} result", "{n} results", total);
+  byId("history-range").textContent = records.length === 0 ? "" : `${range} · ${count}`;
   document.querySelector(".rows").scrollTop = 0;
 }
 

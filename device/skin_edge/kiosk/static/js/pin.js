@@ -3,11 +3,11 @@
 import { post } from "./api.js";
 import { byId, el, icon } from "./dom.js";
 import { _, number } from "./i18n.js";
-import { state } from "./live.js";
 import { onView, show } from "./views.js";
 import { failure } from "./words.js";
 
 const input = byId("pin-input");
+let choosing = false; // nobody has chosen a PIN on this device yet
 let first = null; // the PIN that was chosen, until it is repeated
 
 export function setUpPin() {
@@ -22,9 +22,10 @@ export function setUpPin() {
   byId("pin-form").addEventListener("submit", (event) => { event.preventDefault(); submit(); });
   onView("pin", {
     enter(argument) {
+      choosing = argument.choose;
       first = null;
       input.value = "";
-      byId("pin-error").textContent = argument?.error ?? "";
+      byId("pin-error").textContent = "";
       words();
       return input;
     },
@@ -39,23 +40,19 @@ function padKey(digit, name) {
   }, name);
 }
 
-function choosing() {
-  return state !== null && !state.pin_set;
-}
-
 function words() {
-  byId("pin-label").textContent = !choosing() ? _("PIN") : first === null ? _("Choose a PIN") : _("Repeat the PIN");
-  byId("pin-help").textContent = !choosing()
+  byId("pin-label").textContent = !choosing ? _("PIN") : first === null ? _("Choose a PIN") : _("Repeat the PIN");
+  byId("pin-help").textContent = !choosing
     ? _("The settings are for those who look after this device.")
     : _("Nobody has chosen a PIN yet. 4 to 12 digits; without it, the settings stay shut.");
-  byId("pin-done-text").textContent = !choosing() ? _("Unlock") : first === null ? _("Next") : _("Set the PIN");
+  byId("pin-done-text").textContent = !choosing ? _("Unlock") : first === null ? _("Next") : _("Set the PIN");
 }
 
 async function submit() {
   const pin = input.value;
   byId("pin-error").textContent = "";
   if (!/^\d{4,12}$/.test(pin)) return fail({ code: "pin-form" });
-  if (choosing() && first === null) {
+  if (choosing && first === null) {
     first = pin;
     input.value = "";
     words();

@@ -48,7 +48,9 @@ function enter(result) {
   byId("result-again").hidden = from === "history";
   byId("result-new").hidden = from === "history";
   document.querySelector(".result .scroll").scrollTop = 0;
-  announce(`${headline(kind)}. ${kind === "refused" ? why(record, kind).join(" ") : `${percent(record.probability)}.`} ${todo(kind)} ${_("Triage and research aid, not a diagnosis: a clinician decides.")}`);
+  const found = kind === "refused" ? why(record, kind).join(" ") : percent(record.probability);
+  const aid = _("Triage and research aid, not a diagnosis: a clinician decides.");
+  announce([headline(kind), found, todo(kind), aid].join(". "));
 }
 
 function odds(record) {

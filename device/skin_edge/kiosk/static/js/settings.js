@@ -15,10 +15,12 @@ const NAMES = {
   language: [_("Language at the start"), _("What a new page is shown in; anybody may switch it on the screen.")],
   preview_fps: [_("Live pictures a second"), _("Fewer leave more of a small device for everything else.")],
   burst: [_("Pictures for one capture"), _("The best of them must agree. Empty: what fits the camera.")],
+  image_retention_days: [_("Days that pictures are kept"), _("Older pictures are deleted for good; their results stay. Empty: as long as the results.")],
   retention_days: [_("Days that results are kept"), _("Older results and their pictures are deleted for good. Empty: never.")],
 };
 
 export function setUpSettings() {
+  form.noValidate = true; // the browser's own bubble is in the browser's language
   form.addEventListener("submit", (event) => { event.preventDefault(); save(); });
   byId("settings-lock").addEventListener("click", () => show("capture"));
   onView("settings", {
@@ -45,19 +47,21 @@ function say(error, saved) {
 
 async function load() {
   try {
-    draw((await get("/api/settings")).settings);
+    draw(await get("/api/settings"));
   } catch (error) {
     refused(error);
   }
 }
 
 function refused(error) {
-  if (error.code === "locked") show("pin");
+  if (error.code === "locked" || error.code === "pin-unset") show("pin", { choose: error.code === "pin-unset" });
   else say(failure(error), "");
 }
 
-function draw(settings) {
-  fields = settings.map((setting) => ({ setting, ...control(setting) }));
+function draw({ schema, values, problem }) {
+  if (problem) say(_("The settings that were kept could not be used: {message}", { message: problem }), "");
+  fields = schema.map((field) => ({ ...field, value: values[field.name] ?? null }))
+    .map((setting) => ({ setting, ...control(setting) }));
   form.replaceChildren(...fields.map(({ setting, element, input }) => {
     const [name, help] = NAMES[setting.name] ?? [setting.name, ""];
     const helpId = `help-${setting.name}`;
@@ -65,7 +69,7 @@ function draw(settings) {
     input.setAttribute("aria-describedby", helpId);
     return el("div", { class: "setting" },
       el("label", { for: input.id }, name),
-      el("p", { class: "help", id: helpId }, help, setting.restart ? ` ${_("Takes effect after a restart of the service.")}` : ""),
+      el("p", { class: "help", id: helpId }, help, " ", setting.restart ? _("Takes effect after a restart of the service.") : ""),
       element,
       el("p", { class: "error", id: `error-${setting.name}` }));
   }));
@@ -73,13 +77,13 @@ function draw(settings) {
 
 /** An input for a setting, and how to read it. */
 function control(setting) {
-  if (setting.kind === "boolean") {
+  if (setting.type === "boolean") {
     const input = el("input", { type: "checkbox" });
     input.checked = Boolean(setting.value);
     return { input, element: el("div", { class: "control" }, input), read: () => input.checked };
   }
-  if (setting.kind === "choice") {
-    const choices = setting.nullable ? [null, ...setting.choices] : setting.choices;
+  if (setting.type === "choice") {
+    const choices = setting.null ? [null, ...setting.choices] : setting.choices;
     const input = el("select", {}, ...choices.map((choice) => el("option", { value: choice ?? "" }, choiceName(choice))));
     input.value = setting.value ?? "";
     const read = () => choices[input.selectedIndex];
@@ -98,13 +102,13 @@ function byLanguage(code) {
 }
 
 function numeric(setting) {
-  const step = setting.kind === "integer" ? 1 : "any";
-  const input = el("input", { type: "number", min: setting.min ?? null, max: setting.max ?? null, step, inputmode: "none", required: !setting.nullable });
+  const step = setting.type === "integer" ? 1 : "any";
+  const input = el("input", { type: "number", min: setting.min ?? null, max: setting.max ?? null, step, inputmode: "none", required: !setting.null });
   input.value = setting.value ?? "";
   const shift = (by) => {
     const now = input.value === "" ? (setting.min ?? 0) - (by > 0 ? by : 0) : Number(input.value);
     const next = Math.min(setting.max ?? Infinity, Math.max(setting.min ?? -Infinity, now + by));
-    input.value = setting.nullable && input.value !== "" && now + by < (setting.min ?? -Infinity) ? "" : String(next);
+    input.value = setting.null && input.value !== "" && now + by < (setting.min ?? -Infinity) ? "" : String(next);
   };
   const name = (NAMES[setting.name] ?? [setting.name])[0];
   const element = el("div", { class: "control" },
@@ -120,18 +124,18 @@ async function save() {
     input.removeAttribute("aria-invalid");
     byId(`error-${setting.name}`).textContent = "";
   }
-  const changed = fields.filter(({ setting, read }) => read() !== (setting.value ?? null));
+  const changed = fields.filter(({ setting, read }) => read() !== setting.value);
   if (changed.length === 0) return say("", _("Nothing was changed."));
   try {
-    const answer = await post("/api/settings", { settings: Object.fromEntries(changed.map(({ setting, read }) => [setting.name, read()])) });
-    draw(answer.settings);
-    say("", answer.restart_needed?.length ? _("Saved. Restart the service for it to take effect.") : _("Saved."));
+    const answer = await post("/api/settings", Object.fromEntries(changed.map(({ setting, read }) => [setting.name, read()])));
+    draw(answer);
+    say("", answer.restart_needed ? _("Saved. Restart the service for it to take effect.") : _("Saved."));
   } catch (error) {
-    const field = fields.find(({ setting }) => setting.name === error.field);
+    const field = fields.find(({ setting }) => setting.name === error.field || (error.code === "settings" && error.message.startsWith(setting.name)));
     if (!field) return refused(error);
     field.input.setAttribute("aria-invalid", "true");
     const { min, max } = field.setting;
-    byId(`error-${error.field}`).textContent = Number.isFinite(min) && Number.isFinite(max)
+    byId(`error-${field.setting.name}`).textContent = Number.isFinite(min) && Number.isFinite(max)
       ? _("Between {min} and {max}.", { min: number(min), max: number(max) }) : failure(error);
     field.input.focus();
   }

@@ -8,8 +8,8 @@ export function showStatus(state, connected) {
   if (state !== null) {
     cameraLine(state.camera, connected);
     temperatureLine(state.machine);
-    line("disk", state.disk.low ? "warn" : "ok", _("{gb} GB free", { gb: gigabytes(state.disk.free_mb) }));
-    line("model", "ok", `${state.model.name} ${state.model.version}`);
+    if (state.disk.free_mb !== null) line("disk", state.disk.low ? "warn" : "ok", _("{gb} GB free", { gb: gigabytes(state.disk.free_mb) }));
+    if (state.model !== null) line("model", "ok", `${state.model.name} ${state.model.version}`);
     line("clock", state.clock.ok ? "ok" : "warn", state.clock.ok ? time(state.clock.utc) : _("Clock not set"));
   }
   banners(connected ? troubles(state) : [["bad", "plug", _("Connection to the service lost. It is tried again by itself.")]]);

@@ -91,17 +91,21 @@ export function quality(code) {
 /** What went wrong, for a person; what has no words of its own is told as the service tells it. */
 export function failure(error) {
   const known = {
-    "offline": _("The service does not answer. Nothing was saved. Wait for it to come back, then try again."),
+    "offline": _("The service does not answer. Wait for it to come back, and look into the history before you try again."),
     "slow": _("The service took too long. Look into the history before you capture again."),
     "busy": _("A capture is under way already. Wait for its result."),
     "consent": _("The conditions of use have not been accepted yet."),
     "csrf": _("This page is out of date and is loaded again."),
     "origin": _("This page was opened under an address that is not allowed."),
+    "host": _("This page was opened under an address that is not allowed."),
     "pin-wrong": _("This PIN is wrong."),
     "pin-repeat": _("The two PINs differ. Choose again."),
     "pin-form": _("A PIN has 4 to 12 digits."),
     "locked": _("The settings are locked again. Enter the PIN."),
-    "not-found": _("This result no longer exists."),
+    "no-such-result": _("This result no longer exists."),
+    "starting": _("The model is being loaded. Try again in a moment."),
+    "stopping": _("The service is being stopped or restarted. Try again in a moment."),
+    "clients": _("Too many pages are open on this device. Close one."),
   }[error.code];
   if (known) return known;
   if (error.code === "pin-wait") {
