@@ -35,7 +35,7 @@ class CameraKeeper:
     """Opens a source, reads it, and opens it again when it ends.
 
     A camera's own supervisor restarts it within a budget first. `open`, `read` and `close` belong to one
-    thread; `small` may be called from any.
+    thread; `small` to one other.
 
     Args:
         text: the source as the user wrote it.
@@ -60,10 +60,12 @@ class CameraKeeper:
         self._state = CameraState("opening", None, text)
         self._source: FrameSource | None = None
         self._frame: Frame | None = None
+        self._number = 0
+        self._small: tuple[int, Rgb] | None = None
         self._waiting = False
         self._due_s = 0.0
         self._wait_s = FIRST_WAIT_S
-        self.restarts = 0
+        self.restarts = 0  #: by the supervisors of the source so far
 
     @property
     def state(self) -> CameraState:
@@ -130,6 +132,7 @@ class CameraKeeper:
         self._wait_s = FIRST_WAIT_S
         with self._lock:
             self._frame = frame
+            self._number += 1
         self._change("ok", None)
         return frame
 
@@ -144,13 +147,17 @@ class CameraKeeper:
         are all called 0.
         """
         with self._lock:
-            source, frame = self._source, self._frame
+            source, frame, number = self._source, self._frame, self._number
         if source is None or self._state.state == "lost":
             return None
         picture = source.preview()
         if picture is not None:
             return 0, picture
-        return None if frame is None else (id(frame), downscaled(frame.pixels, _SMALL_PX))
+        if frame is None:
+            return None
+        if self._small is None or self._small[0] != number:
+            self._small = number, downscaled(frame.pixels, _SMALL_PX)
+        return self._small
 
     def close(self) -> None:
         """Let go of the source; a second call does nothing."""

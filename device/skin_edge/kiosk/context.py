@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import anyio.to_thread
 import msgspec
 from starlette.requests import Request
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 #: Bodies are a few lines of JSON.
 _MAX_BODY_BYTES = 16_384
 
+#: Exports at once; the next one waits.
+_EXPORTS = 4
+
 
 @dataclass(slots=True)
 class Kiosk:
@@ -49,6 +53,7 @@ class Kiosk:
         pictures: of the last captures.
         unlocks: who has shown the PIN.
         unlocking: held while a PIN is looked at: one at a time, so that nobody can fill the threads with it.
+        exporting: threads for exports, which last as long as their clients let them.
     """
 
     station: Station
@@ -64,6 +69,7 @@ class Kiosk:
     pictures: Pictures = field(default_factory=Pictures)
     unlocks: Unlocks = field(default_factory=Unlocks)
     unlocking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    exporting: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(_EXPORTS))
 
     @property
     def settings(self) -> Config:

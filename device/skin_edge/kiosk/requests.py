@@ -35,6 +35,8 @@ class CaptureRequest:
         self.timeout_s: Final = timeout_s
         self.begun_s: Final = time.monotonic()
         self.future: Final[Future[Outcome]] = Future()
+        # Whoever waits and is cancelled must not take the answer from under the station's hands.
+        self.future.set_running_or_notify_cancel()
         self._lock = threading.Lock()
         self._settled = False
 

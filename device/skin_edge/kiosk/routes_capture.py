@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import unicodedata
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -109,10 +110,11 @@ def _word(text: str | None) -> str | None:
     """Return what was typed, without blanks around; None where that is nothing.
 
     Raises:
-        RefusalError: it has characters that do not print.
+        RefusalError: it has line breaks or control characters.
     """
     bare = (text or "").strip()
-    if not bare.isprintable():
+    # Not `isprintable`: Bengali and Persian are written with joiners, which count as not printable.
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in bare):
         raise RefusalError(422, "body", "subject and site are text of one line")
     return bare or None
 

@@ -98,7 +98,7 @@ async def _export(kiosk: Kiosk, form: Format, query: str) -> AsyncIterator[bytes
     async def run() -> None:
         async with send:
             try:
-                await anyio.to_thread.run_sync(write)
+                await anyio.to_thread.run_sync(write, limiter=kiosk.exporting)
             except anyio.BrokenResourceError:
                 return  # the client went away
 

@@ -89,7 +89,18 @@ def serve(
     token = _check_exposure(settings, options.host)
     listener = _listen(options.host, options.port)
     with contextlib.closing(listener):
-        asyncio.run(_Service(settings, options, load, on_listening, token, listener).run())
+        asyncio.run(_run(settings, options, load, on_listening, token, listener))
+
+
+async def _run(
+    settings: Config,
+    options: Options,
+    load: Callable[[], Classifier],
+    on_listening: Callable[[str], None],
+    token: Token | None,
+    listener: socket.socket,
+) -> None:
+    await _Service(settings, options, load, on_listening, token, listener).run()
 
 
 class _Service:
@@ -111,11 +122,11 @@ class _Service:
         self._token = token
         self._listener = listener
         self._interrupted = False
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = asyncio.get_running_loop()
 
     async def run(self) -> None:
         """Serve until a signal, or the end of the station."""
-        self._loop = loop = asyncio.get_running_loop()
+        loop = self._loop
         kiosk_settings = self._settings.kiosk
         overlay = Overlay(self._settings.state_dir(), self._settings)
         preview: Latest[bytes] = Latest(loop, kiosk_settings.max_clients)
@@ -154,7 +165,8 @@ class _Service:
             feed.start()
             ready = asyncio.ensure_future(_tell_ready(kiosk, notifier))
             try:
-                await self._server.serve(sockets=[self._listener])
+                if await asyncio.to_thread(station.wait_open):
+                    await self._server.serve(sockets=[self._listener])
             finally:
                 notifier.stopping()
                 ready.cancel()
@@ -197,7 +209,7 @@ class _Service:
 
     def _station_ended(self) -> None:
         """From the station's thread: without it there is nothing to serve."""
-        if self._loop is not None and not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop did not wait for it, and has ended
             self._loop.call_soon_threadsafe(self._end)
 
     def _signalled(self, number: int) -> None:

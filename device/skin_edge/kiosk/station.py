@@ -88,6 +88,7 @@ class Station:
         self._bench: Workbench | None = None
         self._looked: str | None = None  # name of the last frame a capture was made of, where frames wait
         self._probe_due_s = self._selftest_due_s = self._status_due_s = 0.0
+        self._opened = threading.Event()
         self.failure: BaseException | None = None
         self.camera = CameraKeeper(
             source, self._open_source, on_change=self._camera_changed, beat=self._hooks.heartbeat
@@ -114,6 +115,11 @@ class Station:
     def start(self) -> None:
         """Begin; `Hooks.ended` tells where it cannot."""
         self._thread.start()
+
+    def wait_open(self) -> bool:
+        """Wait for model and log to be open; False where they cannot be, see `failure`."""
+        self._opened.wait()
+        return self._bench is not None
 
     def stop(self, timeout_s: float = 5.0) -> bool:
         """End after the capture that is under way; return whether that came to its end in time.
@@ -178,6 +184,7 @@ class Station:
                 stack.callback(self.camera.close)
                 self._bench = self._open_bench(self._load())
                 stack.callback(self._close_bench)
+                self._opened.set()
                 self._change(model=self._bench.model)
                 self._look_at_machine()
                 while not self._stopping:
@@ -187,6 +194,7 @@ class Station:
         finally:
             with self._changed:
                 self._stopping = True
+                self._opened.set()
                 request, self._request = self._request, None
             if request is not None:
                 request.give_up(CameraError("the service has ended; no result was made", code="stopping"))

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from skin_edge.kiosk.broadcast import FullError, Latest
@@ -39,6 +40,9 @@ class _Stream(ABC):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until there is nobody to send to."""
+        if scope["method"] == "HEAD":
+            await Response(headers={"Content-Type": self.media_type.decode()})(scope, receive, send)
+            return
         try:
             with self._latest.watching():
                 await self._serve(receive, send)
