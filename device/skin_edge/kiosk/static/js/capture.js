@@ -98,13 +98,12 @@ function curtain(camera) {
 
 function hints(live) {
   const hint = byId("hint");
-  hint.hidden = !live;
   const poor = state.hints.length > 0;
   const level = poor ? "poor" : "good";
   byId("preview-frame").dataset.ready = live ? level : "unknown";
-  hint.dataset.level = level;
+  hint.dataset.level = live ? level : "unknown";
   hint.querySelector("use").setAttribute("href", poor ? "#i-alert" : "#i-ok");
-  setText(byId("hint-text"), poor ? quality(state.hints[0]) : _("Focus and light are good. Lesion in the ring, then capture."));
+  setText(byId("hint-text"), !live ? "" : poor ? quality(state.hints[0]) : _("Focus and light are good: lesion in the ring, then capture."));
   const dim = state.hints.includes("too-dark") || state.hints.includes("too-bright");
   meter("focus", live ? state.focus : null, state.focus >= FOCUS_GOOD);
   meter("light", live ? state.light : null, !dim);

@@ -38,9 +38,14 @@ export function number(value, digits = 0) {
 
 /** A probability of 0 to 1 as a percentage; never 0 % or 100 %, which no model can know. */
 export function percent(p) {
-  if (p < 0.001) return `< ${bare(0.001)}`;
-  if (p > 0.999) return `> ${bare(0.999)}`;
-  return bare(p);
+  if (p < 0.001) return isolated(`< ${bare(0.001)}`);
+  if (p > 0.999) return isolated(`> ${bare(0.999)}`);
+  return isolated(bare(p));
+}
+
+/** Text that runs from left to right inside one that may not: without this, Arabic turns "<" around. */
+export function isolated(text) {
+  return `\u2066${text}\u2069`;
 }
 
 function bare(p) {
@@ -49,9 +54,9 @@ function bare(p) {
 }
 
 export function dateTime(iso) {
-  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" }).format(new Date(iso));
 }
 
 export function time(iso) {
-  return new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(new Date(iso));
+  return new Intl.DateTimeFormat(locale, { timeStyle: "short", hourCycle: "h23" }).format(new Date(iso));
 }

@@ -55,8 +55,8 @@ function focusKey(name) {
 }
 
 function nextLayout() {
-  // The page's own letters and Latin ones first; the others behind them.
-  const names = [...new Set([lang, "en", ...Object.keys(LAYOUTS)])].filter((name) => name in LAYOUTS);
+  // Latin letters and the page's own follow each other; the others come behind them.
+  const names = [...new Set(["en", lang, ...Object.keys(LAYOUTS)])].filter((name) => name in LAYOUTS);
   return names[(names.indexOf(layout) + 1) % names.length];
 }
 

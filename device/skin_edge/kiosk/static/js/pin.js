@@ -3,7 +3,8 @@
 import { post } from "./api.js";
 import { byId, el, icon } from "./dom.js";
 import { _, number } from "./i18n.js";
-import { onView, show } from "./views.js";
+import { openSettings } from "./settings.js";
+import { onView } from "./views.js";
 import { failure } from "./words.js";
 
 const input = byId("pin-input");
@@ -61,7 +62,7 @@ async function submit() {
   }
   try {
     await post("/api/unlock", first === null ? { pin } : { pin: first, repeat: pin });
-    show("settings");
+    openSettings();
   } catch (error) {
     fail(error);
   }

@@ -3,6 +3,7 @@
 import { get, post } from "./api.js";
 import { byId, el } from "./dom.js";
 import { _, number } from "./i18n.js";
+import { state } from "./live.js";
 import { onView, show } from "./views.js";
 import { failure } from "./words.js";
 
@@ -26,14 +27,27 @@ export function setUpSettings() {
   onView("settings", {
     enter() {
       say("", "");
+      // Asked only where it is known to be open: a refusal is noise in a browser's log.
+      if (state?.locked !== false && !unlocked) return show("pin", { choose: state?.pin_set === false });
       load();
+      return undefined;
     },
     // Whoever comes next must not find them open.
-    leave: () => { if (!leaving) post("/api/lock", {}).catch(() => {}); },
+    leave(next) {
+      unlocked = false;
+      if (next !== "pin" && !leaving) post("/api/lock", {}).catch(() => {});
+    },
   });
 }
 
 let leaving = false;
+let unlocked = false; // by the PIN a moment ago; the state may not have told yet
+
+/** Show the settings: the PIN was right. */
+export function openSettings() {
+  unlocked = true;
+  show("settings");
+}
 
 /** The page is about to be loaded again in another language: leave the settings open. */
 export function keepOpen() {
@@ -54,6 +68,7 @@ async function load() {
 }
 
 function refused(error) {
+  unlocked = false;
   if (error.code === "locked" || error.code === "pin-unset") show("pin", { choose: error.code === "pin-unset" });
   else say(failure(error), "");
 }
@@ -84,7 +99,7 @@ function control(setting) {
   }
   if (setting.type === "choice") {
     const choices = setting.null ? [null, ...setting.choices] : setting.choices;
-    const input = el("select", {}, ...choices.map((choice) => el("option", { value: choice ?? "" }, choiceName(choice))));
+    const input = el("select", {}, ...choices.map((choice) => el("option", { value: choice ?? "" }, choiceName(choice, setting.default))));
     input.value = setting.value ?? "";
     const read = () => choices[input.selectedIndex];
     return { input, element: el("div", { class: "control" }, input), read };
@@ -92,8 +107,8 @@ function control(setting) {
   return numeric(setting);
 }
 
-function choiceName(choice) {
-  if (choice === null) return _("as configured");
+function choiceName(choice, standard) {
+  if (choice === null) return standard ? _("standard ({name})", { name: standard }) : _("standard");
   return byLanguage(choice) ?? String(choice);
 }
 

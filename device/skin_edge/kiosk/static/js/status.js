@@ -1,7 +1,7 @@
 // The status bar, and a banner for what somebody has to look after.
 
 import { byId, el, icon, setText } from "./dom.js";
-import { _, number, time } from "./i18n.js";
+import { _, isolated, number, time } from "./i18n.js";
 
 /** Show a state; `connected` is false where it is the last one known. */
 export function showStatus(state, connected) {
@@ -31,7 +31,7 @@ function temperatureLine(machine) {
     byId("status-temperature").hidden = true;
     return;
   }
-  line("temperature", machine.throttled ? "warn" : "ok", `${number(machine.temperature_c)} °C`);
+  line("temperature", machine.throttled ? "warn" : "ok", isolated(`${number(machine.temperature_c)} °C`));
 }
 
 function line(name, level, text, title = "") {
