@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help demo kiosk-demo test train-smoke check format bench soak test-faults fault-hour test-opencv test-backends \
-	vm-packages vm test-vm clean distclean
+	translations vm-packages vm test-vm clean distclean
 
 # The newest interpreter that fits and can make a venv; PYTHON=... overrides it.
 FITS := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
@@ -28,6 +28,10 @@ TORCH := torch>=2.4,<3
 # Where the emulated machine is built and kept.
 VM_DIR := $(or $(SKIN_EDGE_VM_DIR),cache/vm)
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+# What a template of translations says of itself; no line numbers, which change with every line.
+POT_WORDS := --no-location --no-wrap --sort-output --project=skin-edge --version=1 --copyright-holder=skin-edge \
+	--msgid-bugs-address=skin-edge
 
 # pip names each package as it comes to it; the rest of its talk is left out, its errors are not.
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off -e '$(1)' \
@@ -62,6 +66,13 @@ check: $(VENV)/.dev ## Formatting, lint, types (strict) and the direction of imp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+translations: $(VENV)/.dev ## Bring the kiosk's catalogues in step with its texts, and compile them; then translate what is new
+	mkdir -p build
+	$(BIN)/pybabel --quiet extract -F pyproject.toml -o build/skin_edge.pot $(POT_WORDS) device/skin_edge
+	$(BIN)/pybabel --quiet update -i build/skin_edge.pot -d device/skin_edge/kiosk/locale -D skin_edge --no-fuzzy-matching \
+		--ignore-obsolete --ignore-pot-creation-date --no-wrap
+	$(BIN)/pybabel --quiet compile -d device/skin_edge/kiosk/locale -D skin_edge --statistics
 
 format: $(VENV)/.dev ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format .

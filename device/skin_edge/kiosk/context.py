@@ -79,7 +79,9 @@ class Kiosk:
     def state(self, request: Request) -> dict[str, Any]:
         """Return the object of `/api/state` for a client."""
         locked = not self.unlocks.is_open(request.cookies)
-        return state_object(self.station.snapshot, consent=self.consent.given, locked=locked)
+        return state_object(
+            self.station.snapshot, consent=self.consent.given, locked=locked, pin_set=self.pin.is_set
+        )
 
     def open_log(self) -> ResultsLog | None:
         """Open the log for reading, in the thread that will read it; None where there is none yet.
