@@ -14,6 +14,9 @@ from skin_edge.kiosk.token import Token
 #: A client that takes nothing for so long is gone, whatever its machine says.
 _DEAD_CLIENT_S: Final = 30
 
+#: What the kernel holds for a client (it doubles the figure): a live picture in there is an old one.
+_SEND_BUFFER_BYTES: Final = 32_768
+
 
 def check_exposure(settings: Config, host: str) -> Token | None:
     """Return the token where other machines can reach the page; None where they cannot.
@@ -51,7 +54,8 @@ def listen(host: str, port: int) -> socket.socket:
             "Another port: --port N",
             code="kiosk-address",
         ) from None
-    # Linux: inherited by every connection; what was sent and is not taken for so long ends it.
+    # Both are inherited by every connection. On Linux, what was sent and is not taken for so long ends it.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_CLIENT_S * 1000)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
     listener.setblocking(False)
     return listener

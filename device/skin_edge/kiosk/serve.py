@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 
 from skin_edge.config import Config
-from skin_edge.errors import ConfigError
+from skin_edge.errors import ConfigError, UsageError
 from skin_edge.health.notify import Notifier
 from skin_edge.kiosk.app import create_app
 from skin_edge.kiosk.broadcast import Latest
@@ -129,7 +129,7 @@ class _Service:
         overlay = Overlay(self._settings.state_dir(), self._settings)
         preview: Latest[bytes] = Latest(loop, kiosk_settings.max_clients)
         news: Latest[None] = Latest(loop, kiosk_settings.max_clients)
-        with contextlib.closing(Notifier.from_environment()) as notifier:
+        with _notifier() as notifier:
             station = Station(
                 overlay.settings,
                 self._options.source,
@@ -235,6 +235,14 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_started()
+
+
+def _notifier() -> Notifier:
+    """Return what tells systemd; taken from the environment before a camera's process could inherit it."""
+    try:
+        return Notifier.from_environment()
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 async def _tell_ready(kiosk: Kiosk, notifier: Notifier) -> None:

@@ -19,6 +19,8 @@ def test_it_is_ill_until_the_first_frame_was_classified(start_kiosk: Any, wait_u
     well = wait_until(lambda: (a := kiosk.get("/healthz")).status_code == 200 and a)
     assert well.json()["status"] == "ok"
     assert well.json()["frame_age_s"] < 10
+    assert well.json()["pid"] == kiosk.process.pid
+    assert len(well.json()["model"]["sha256"]) == 64
 
 
 def test_it_is_ill_when_frames_stop(start_kiosk: Any, wait_until: Any) -> None:

@@ -126,19 +126,26 @@ def test_drawn_pictures_are_shown_and_the_shown_one_is_captured(start_kiosk: Any
 
 def test_events_come_at_once_on_change_and_every_few_seconds_without(start_kiosk: Any) -> None:
     kiosk = start_kiosk("demo", config={"kiosk": {"probe_s": 60.0}})
+    kiosk.get("/")
     with kiosk.http.stream("GET", "/api/events") as stream:
         assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
         lines = stream.iter_lines()
         first = next_state(lines)
         assert set(first) == {
             "camera", "machine", "disk", "model", "clock", "busy", "consent", "locked", "hints", "focus",
-            "light", "last_frame_age_s",
+            "light", "last_frame_age_s", "pin_set",
         }  # fmt: skip
         assert not first["consent"]
         kiosk.consent()
         begun = time.monotonic()
         while not next_state(lines)["consent"]:
             assert time.monotonic() - begun < 1.0
+        kiosk.post("/api/unlock", {"pin": "2468", "repeat": "2468"})
+        while next_state(lines)["locked"]:
+            assert time.monotonic() - begun < 2.0
+        kiosk.post("/api/lock")
+        while not next_state(lines)["locked"]:
+            assert time.monotonic() - begun < 3.0
         begun, count = time.monotonic(), 0
         while count < 2:
             next_state(lines)
