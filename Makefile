@@ -4,8 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test train-smoke check format bench soak test-faults fault-hour test-opencv test-backends \
-	vm-packages vm test-vm clean distclean
+.PHONY: help demo kiosk-demo test train-smoke check format bench soak test-faults fault-hour test-opencv test-backends \
+	translations vm-packages vm test-vm clean distclean
 
 # The newest interpreter that fits and can make a venv; PYTHON=... overrides it.
 FITS := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
@@ -17,7 +17,7 @@ PYTHON ?= $(eval PYTHON := $(shell $(FIND_PYTHON)))$(PYTHON)
 
 VENV := .venv
 BIN := $(VENV)/bin
-DEV := .[dev,train,ray]
+DEV := .[dev,train,ray,kiosk]
 # As pyproject.toml names it; installed without its dependencies, of which `dev` has those that a ViT needs.
 KERAS_HUB := $(shell sed -n 's/^teacher = \["\(.*\)"\]$$/\1/p' pyproject.toml)
 # Its source only: the tests read it and run it over a stand-in for what only a Raspberry Pi has.
@@ -29,6 +29,10 @@ TORCH := torch>=2.4,<3
 VM_DIR := $(or $(SKIN_EDGE_VM_DIR),cache/vm)
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
+# What a template of translations says of itself; no line numbers, which change with every line.
+POT_WORDS := --no-location --no-wrap --sort-output --project=skin-edge --version=1 --copyright-holder=skin-edge \
+	--msgid-bugs-address=skin-edge
+
 # pip names each package as it comes to it; the rest of its talk is left out, its errors are not.
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off -e '$(1)' \
 	| sed -un -e 's/^Collecting \([^ ]*\).*/    \1/p' -e 's/^ *\(Downloading .* MB)\).*/      \1/p' -e '/^Installing coll/s/:.*/ .../p'
@@ -38,6 +42,9 @@ help: ## List the targets
 
 demo: $(VENV)/.light ## Install into .venv (no extras) and classify one drawn lesion
 	$(BIN)/skin-edge capture --source demo --once
+
+kiosk-demo: $(VENV)/.kiosk ## Serve the kiosk's page with drawn lesions, and open it in a browser where there is one
+	SKIN_EDGE_HOME='$(CURDIR)/cache/kiosk-demo' $(BIN)/skin-edge kiosk --source demo --open $(KIOSK_ARGS)
 
 test: $(VENV)/.dev ## Install with training and test tools, and run the tests; PYTEST_ARGS=... is passed on
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
@@ -59,6 +66,13 @@ check: $(VENV)/.dev ## Formatting, lint, types (strict) and the direction of imp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+translations: $(VENV)/.dev ## Bring the kiosk's catalogues in step with its texts, and compile them; then translate what is new
+	mkdir -p build
+	$(BIN)/pybabel --quiet extract -F pyproject.toml -o build/skin_edge.pot $(POT_WORDS) device/skin_edge
+	$(BIN)/pybabel --quiet update -i build/skin_edge.pot -d device/skin_edge/kiosk/locale -D skin_edge --no-fuzzy-matching \
+		--ignore-obsolete --ignore-pot-creation-date --no-wrap
+	$(BIN)/pybabel --quiet compile -d device/skin_edge/kiosk/locale -D skin_edge --statistics
 
 format: $(VENV)/.dev ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format .
@@ -106,8 +120,13 @@ $(VENV)/.light: pyproject.toml | $(VENV)/.made
 	@$(call INSTALL,.)
 	@touch $@
 
+$(VENV)/.kiosk: pyproject.toml | $(VENV)/.made
+	@echo "Installing skin-edge and its kiosk into $(VENV) (about 110 MB to download)"
+	@$(call INSTALL,.[kiosk])
+	@touch $@ $(VENV)/.light
+
 $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 	@echo "Installing skin-edge with its training and test tools into $(VENV) (about 700 MB to download, minutes)"
 	@$(call INSTALL,$(DEV))
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --quiet --no-deps "$(KERAS_HUB)" "$(PICAMERA2)"
-	@touch $@ $(VENV)/.light
+	@touch $@ $(VENV)/.light $(VENV)/.kiosk
