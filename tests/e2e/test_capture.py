@@ -56,7 +56,7 @@ def test_the_map_fades_by_keyboard(demo, open_page) -> None:
     assert sizes[0] == sizes[1]
     page.focus("#fade")
     page.keyboard.press("Home")
-    assert page.evaluate("getComputedStyle(document.getElementById('result-map')).opacity") == "0"
+    screen.until("getComputedStyle(document.getElementById('result-map')).opacity === '0'")
     page.keyboard.press("End")
     screen.until("getComputedStyle(document.getElementById('result-map')).opacity === '1'")
 

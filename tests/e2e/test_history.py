@@ -24,7 +24,7 @@ def kept(start_kiosk, cli_script, tmp_path_factory):
     picture = cv2.resize(draw(0, 0).pixels, None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA)
     for number in range(ROWS):
         cv2.imwrite(str(photos / f"{number:02}.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    for subject, source in (("A-1", str(photos)), ("B-2", str(photos / "00.png"))):
+    for subject, source in (("QR-1", str(photos)), ("ZN-2", str(photos / "00.png"))):
         subprocess.run(
             [cli_script, "capture", "--source", f"replay:{source}", "--subject", subject, "--site", "left hand"],
             env=os.environ | {"SKIN_EDGE_HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")},
@@ -55,14 +55,14 @@ def test_pages(history) -> None:
 
 def test_search_by_typing_and_on_the_screen(history) -> None:
     page = history.page
-    page.fill("#history-q", "b-2")
+    page.fill("#history-q", "zn-2")
     history.until("document.querySelectorAll('.row').length === 1")
     assert "hand, left" in page.inner_text(".row")
 
     page.click("#history-keyboard")
-    for _ in range(3):
+    for _ in range(4):
         page.click('#keyboard [data-key="erase"]')
-    for key in ("Z", "Z"):
+    for key in ("Y", "Y"):
         page.click(f'#keyboard .key:text-is("{key}")')
     page.click("#entry-done")
     page.locator("#history-empty").wait_for()
@@ -72,21 +72,21 @@ def test_search_by_typing_and_on_the_screen(history) -> None:
 def test_a_row_opens_and_leads_back(history) -> None:
     history.allowed.append("/api/pictures/")  # this picture was never this service's
     page = history.page
-    page.fill("#history-q", "B-2")
+    page.fill("#history-q", "ZN-2")
     history.until("document.querySelectorAll('.row').length === 1")
     page.click(".row")
     history.view("result")
     page.locator("#result-curtain").wait_for()
     page.click("details summary")
-    assert "B-2" in page.inner_text("#result-details")
+    assert "ZN-2" in page.inner_text("#result-details")
     page.click("#result-back")
     history.view("history")
-    assert page.input_value("#history-q") == "B-2"
+    assert page.input_value("#history-q") == "ZN-2"
 
 
 def test_export(history) -> None:
     page = history.page
-    page.fill("#history-q", "A-1")
+    page.fill("#history-q", "QR-1")
     history.until("document.getElementById('history-range').textContent.includes('23 results')")
 
     def download(kind: str) -> str:
@@ -96,6 +96,6 @@ def test_export(history) -> None:
         return Path(started.value.path()).read_text(encoding="utf-8-sig")
 
     rows = list(csv.DictReader(download("csv").splitlines()))
-    assert [row["subject"] for row in rows] == ["A-1"] * ROWS
+    assert [row["subject"] for row in rows] == ["QR-1"] * ROWS
     assert len([json.loads(line) for line in download("jsonl").splitlines()]) == ROWS
     assert json.loads(download("fhir"))["resourceType"] == "Bundle"
