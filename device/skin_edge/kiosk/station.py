@@ -11,18 +11,19 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from skin_edge.camera.source import FrameSource, open_source
 from skin_edge.camera.taking import take_burst
 from skin_edge.config import Config
-from skin_edge.errors import CameraError, ImageError, ModelError, SkinEdgeError, StorageError, UsageError
+from skin_edge.errors import CameraError, ImageError, ModelError, SkinEdgeError, StorageError
 from skin_edge.frame import Frame, QualityReport
 from skin_edge.kiosk.camera_keeper import CameraKeeper
+from skin_edge.kiosk.hooks import Hooks
 from skin_edge.kiosk.requests import BusyError, CaptureRequest
 from skin_edge.kiosk.snapshot import CameraState, Look, Snapshot
-from skin_edge.kiosk.workbench import Workbench, open_workbench
+from skin_edge.kiosk.workbench import Workbench, open_or_fall_back, open_workbench
 from skin_edge.model.classifier import Classifier
 from skin_edge.quality import assess
 from skin_edge.results.record import Machine
@@ -37,21 +38,6 @@ STATUS_S: Final = 5.0
 
 #: Between two looks at the camera while somebody watches the page: focus and light are to follow a hand.
 WATCHED_PROBE_S: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """Who is told what, in the station's thread unless said otherwise; a call must return soon.
-
-    Attributes:
-        changed: there is a new snapshot; from any thread.
-        heartbeat: a frame was completed, or a try to get a lost camera back was.
-        ended: the thread has ended, for good or with `Station.failure`.
-    """
-
-    changed: Callable[[], None] = lambda: None
-    heartbeat: Callable[[], None] = lambda: None
-    ended: Callable[[], None] = lambda: None
 
 
 class Station:
@@ -135,7 +121,7 @@ class Station:
         if not self._thread.is_alive():
             return True
         self._thread.join(min(timeout_s, 1.0))
-        if self._thread.is_alive():
+        if self._thread.is_alive() and self.camera.is_open:
             self.camera.close()
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
@@ -182,7 +168,7 @@ class Station:
         try:
             with ExitStack() as stack:
                 stack.callback(self.camera.close)
-                self._bench = self._open_bench(self._load())
+                self._bench, self._settings = open_or_fall_back(self._settings, self._base, self._load())
                 stack.callback(self._close_bench)
                 self._opened.set()
                 self._change(model=self._bench.model)
@@ -293,16 +279,6 @@ class Station:
         free_mb = self._bench.free_mb()
         low = free_mb is not None and free_mb < self._settings.health.warn_free_mb
         self._change(machine=self._bench.monitor(), free_mb=free_mb, disk_low=low)
-
-    def _open_bench(self, classifier: Classifier) -> Workbench:
-        try:
-            return open_workbench(self._settings, classifier)
-        except UsageError as error:
-            if self._settings == self._base:
-                raise
-            log.error("%s; the settings that the page changed are left out until they are changed", error)
-            self._settings = self._base
-            return open_workbench(self._settings, classifier)
 
     def _rearrange(self, settings: Config) -> None:
         before = self._bench
