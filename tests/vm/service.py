@@ -35,6 +35,9 @@ _HEALTHZ: Final = (
     "import sys, urllib.request as r; "
     "sys.stdout.write(r.urlopen('http://127.0.0.1:8080/{path}', timeout=30).read().decode())"
 )
+_LIST: Final = (
+    f"runuser -u skin-edge -- env SKIN_EDGE_HOME={HOME} skin-edge results list --limit 100000 --json"
+)
 
 
 class Service:
@@ -118,11 +121,30 @@ class Service:
 
     def logged(self) -> set[str]:
         """Return the ids of all results, as the command line lists them."""
-        listed = self.machine.ssh(
-            f"runuser -u skin-edge -- env SKIN_EDGE_HOME={HOME} skin-edge results list --limit 100000 --json"
-        ).stdout
-        return {json.loads(line)["result_id"] for line in listed.splitlines()}
+        return _ids(self.machine.ssh(_LIST).stdout)
+
+    def logged_once_healthy(self) -> tuple[set[str], int]:
+        """Wait until it is healthy; return the ids of all results, and how often it was restarted meanwhile.
+
+        In one connection: with an emulated processor each costs seconds.
+
+        Raises:
+            AssertionError: it is not healthy in time; says what its journal said last.
+        """
+        done = self.machine.ssh(
+            f"skin-edge service wait --timeout {HEALTHY_TIMEOUT_S:.0f} >&2 && "
+            f"systemctl show {UNIT} --property=NRestarts --value && {_LIST}",
+            check=False,
+            timeout_s=HEALTHY_TIMEOUT_S + 60,
+        )
+        assert done.returncode == 0, f"{done.stderr}\n{self.journal()}"
+        restarts, _, listed = done.stdout.partition("\n")
+        return _ids(listed), int(restarts)
 
     def journal(self) -> str:
         """Return the end of its journal."""
         return self.machine.ssh(f"journalctl -u {UNIT} -b -n 40 --no-pager -o short-precise").stdout
+
+
+def _ids(listed: str) -> set[str]:
+    return {json.loads(line)["result_id"] for line in listed.splitlines()}
