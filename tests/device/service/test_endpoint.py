@@ -35,7 +35,7 @@ class Page:
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
+def answering() -> Iterator[Page]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             made.asked.append(self.path)
@@ -54,9 +54,9 @@ def page() -> Iterator[Page]:
         server.shutdown()
 
 
-def test_a_frame_lately_is_healthy(page: Page) -> None:
-    health = ask(page.url)
-    assert (health.ok, health.why, page.asked) == (True, "a frame was classified 3 s ago", ["/healthz"])
+def test_a_frame_lately_is_healthy(answering: Page) -> None:
+    health = ask(answering.url)
+    assert (health.ok, health.why, answering.asked) == (True, "a frame was classified 3 s ago", ["/healthz"])
 
 
 @pytest.mark.parametrize(
@@ -69,29 +69,29 @@ def test_a_frame_lately_is_healthy(page: Page) -> None:
         ((404, b"[]"), "HTTP 404, and not what skin-edge would say: another program?"),
     ],
 )
-def test_everything_else_is_not(page: Page, answer: tuple[int, bytes], why: str) -> None:
-    page.answers = [answer]
-    health = ask(page.url)
+def test_everything_else_is_not(answering: Page, answer: tuple[int, bytes], why: str) -> None:
+    answering.answers = [answer]
+    health = ask(answering.url)
     assert (health.ok, health.status, health.why) == (False, answer[0], why)
 
 
-def test_nobody_there_is_an_answer(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", page.url)  # would answer
+def test_nobody_there_is_an_answer(answering: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", answering.url)  # would answer
     health = ask("http://127.0.0.1:1/")
     assert (health.ok, health.status) == (False, None)
     assert "does not answer" in health.why
 
 
-def test_the_wait_ends_with_health(page: Page) -> None:
-    page.answers = [LOST, LOST, HEALTHY]
-    assert wait(page.url, 30, pause_s=0.01).ok
-    assert len(page.asked) == 3
+def test_the_wait_ends_with_health(answering: Page) -> None:
+    answering.answers = [LOST, LOST, HEALTHY]
+    assert wait(answering.url, 30, pause_s=0.01).ok
+    assert len(answering.asked) == 3
 
 
-def test_the_wait_is_content_with_any_answer_after_a_while(page: Page) -> None:
-    page.answers = [LOST]
-    assert wait(page.url, 30, any_answer_after_s=0.05, pause_s=0.02).status == 503
-    assert len(page.asked) >= 2
+def test_the_wait_is_content_with_any_answer_after_a_while(answering: Page) -> None:
+    answering.answers = [LOST]
+    assert wait(answering.url, 30, any_answer_after_s=1.0, pause_s=0.02).status == 503
+    assert len(answering.asked) >= 2
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_the_address_of_the_page_on_this_machine(settings: KioskConfig, url: str
     assert page_url(settings) == url
 
 
-def test_the_command_waits(run_cli: RunCli, page: Page, tmp_path: Path) -> None:
+def test_the_command_waits(run_cli: RunCli, answering: Page, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
-    config.write_text(f"kiosk: {{port: {page.port}}}\n")
-    page.answers = [LOST, HEALTHY]
+    config.write_text(f"kiosk: {{port: {answering.port}}}\n")
+    answering.answers = [LOST, HEALTHY]
     told = run_cli("service", "wait", "--timeout", "30", "--json", "--config", str(config))
     assert (told.returncode, json.loads(told.stdout)["ok"]) == (0, True)
-    page.answers = [LOST]
+    answering.answers = [LOST]
     told = run_cli("service", "wait", "--timeout", "0", "--config", str(config))
     assert (told.returncode, told.stderr.count("\n")) == (6, 1)
     assert "no such device" in told.stderr

@@ -190,6 +190,15 @@ def test_what_runs_is_stopped_before_its_unit_goes(image: Path) -> None:
     )
 
 
+def test_a_display_that_is_not_wanted_any_more_is_stopped(image: Path) -> None:
+    apply(plan(image))
+    less = plan(image, display=False)
+    as_live = Plan(Path("/"), tuple(_moved(less, image)), less.units)
+    assert commands_before_removal(as_live) == (
+        ("systemctl", "disable", "--now", "skin-edge-display.service"),
+    )
+
+
 def _moved(of: Plan, image: Path) -> list[Change]:
     """The changes of an image's plan, as if it were the running system's."""
     return [replace(change, path=Path("/") / change.path.relative_to(image)) for change in of.changes]

@@ -73,18 +73,19 @@ def install(
         control.require_systemd()
     facts = gather(root, executable)
     plan = plan_install(facts, display=display)
-    commands = control.commands_to_install(plan)
+    before, commands = control.commands_before_removal(plan), control.commands_to_install(plan)
     if not as_json:
-        show(plan, commands, diffs=dry_run)
+        show(plan, (*before, *commands), diffs=dry_run)
         if display is None and not facts.can_display:
             console.note(
                 "skin-edge: no display: that needs cage and chromium (apt-get install cage chromium)"
             )
     if not dry_run:
+        control.run(before)
         apply(plan)
         control.run(commands)
     if as_json:
-        console.emit_json(told(plan, commands, dry_run=dry_run))
+        console.emit_json(told(plan, (*before, *commands), dry_run=dry_run))
     elif not dry_run and root == Path("/"):
         console.emit("the service runs; skin-edge service status tells how it is")
 
