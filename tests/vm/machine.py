@@ -13,6 +13,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
@@ -45,6 +46,9 @@ class Machine:
         self.serial_log = folder / "serial.log"
         self._disk = folder / "disk.qcow2"
         self._qemu: subprocess.Popen[bytes] | None = None
+        # One connection that root's commands share: an emulated processor takes seconds for a handshake.
+        self._shared: subprocess.Popen[bytes] | None = None
+        self._sockets = tempfile.TemporaryDirectory(prefix="skin-edge-vm-")
         # Shared locks, by which a new `make vm` knows what not to remove.
         self._held = [_hold(path) for path in (self.build.image.parent, self.build.kernel.parent)]
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,6 +64,7 @@ class Machine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.cut_power()
+        self._sockets.cleanup()
         while self._held:
             os.close(self._held.pop())
 
@@ -87,6 +92,11 @@ class Machine:
         except BaseException:
             self.cut_power()
             raise
+        quiet = subprocess.DEVNULL
+        options = ["-M", "-N", "root@127.0.0.1"]
+        self._shared = subprocess.Popen(
+            [*self._ssh_command("root")[:-2], *options], stdin=quiet, stdout=quiet, stderr=quiet
+        )
         took_s = time.monotonic() - started
         log.info("booted in %.0f s", took_s)
         return took_s
@@ -97,7 +107,7 @@ class Machine:
             return
         self._qemu.send_signal(signal.SIGKILL)
         self._qemu.wait()
-        self._qemu = None
+        self._off()
 
     def shut_down(self, timeout_s: float = 120.0) -> None:
         """Shut the machine down as a person would, and wait until it is off.
@@ -112,7 +122,14 @@ class Machine:
             self._qemu.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise MachineError(f"still on {timeout_s:.0f} s after poweroff\n{self.serial_tail()}") from None
+        self._off()
+
+    def _off(self) -> None:
         self._qemu = None
+        if self._shared is not None:
+            self._shared.kill()
+            self._shared.wait()
+            self._shared = None
 
     def ssh(
         self,
@@ -197,6 +214,7 @@ class Machine:
     def _ssh_command(self, user: str) -> list[str]:
         options = {
             "BatchMode": "yes",
+            "ControlPath": f"{self._sockets.name}/%r-%p",
             "ConnectTimeout": f"{CONNECT_TIMEOUT_S:.0f}",
             "HostKeyAlias": "skin-edge-vm",
             "IdentitiesOnly": "yes",

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from skin_edge.health.checks import service as checking
 from skin_edge.health.checks.check import Context
-from skin_edge.health.checks.service import check_service, judge
+from skin_edge.health.checks.service import check_service
+from skin_edge.service.endpoint import Health
+from skin_edge.service.unit import judge
 
 MakeContext = Callable[..., Context]
 
@@ -37,9 +40,20 @@ RUNNING = {
     ],
 )
 def test_each_state_of_a_unit(changes: dict[str, str], status: str, word: str) -> None:
-    finding = judge(RUNNING | changes)
+    finding = judge("skin-edge.service", RUNNING | changes)
     assert (finding.status, word in finding.message) == (status, True), finding
     assert (finding.fix is not None) == (status in ("warn", "fail"))
+
+
+@pytest.fixture(autouse=True)
+def healthz(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
+    """Set what /healthz says; it is well unless told otherwise."""
+
+    def say(status: int | None) -> None:
+        monkeypatch.setattr(checking, "ask", lambda url, timeout_s: Health(status, "no frame", {"a": 1}))
+
+    say(200)
+    return say
 
 
 def systemctl(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +89,21 @@ def test_a_state_folder_that_the_service_may_not_write_fails(
         f"#!/bin/sh\necho 'User={state.owner()}'; cat <<'E'\n{printed}\nE\n"
     )
     assert check_service(make_context(root=tmp_path)).status == "ok"
+
+
+@pytest.mark.parametrize("status", [503, None])
+def test_a_service_that_runs_and_is_not_healthy_fails_as_in_its_own_status(
+    make_context: MakeContext,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    healthz: Callable[[int | None], None],
+    status: int | None,
+) -> None:
+    printed = "\n".join(f"{k}={v}" for k, v in RUNNING.items())
+    systemctl(tmp_path, f"cat <<'E'\n{printed}\nE", monkeypatch)
+    healthz(status)
+    finding = check_service(make_context(root=tmp_path))
+    assert (finding.status, "runs and is not healthy: no frame" in finding.message) == ("fail", True)
 
 
 def test_a_systemctl_that_fails_is_told(
