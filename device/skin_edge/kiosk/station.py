@@ -131,11 +131,13 @@ class Station:
 
         Raises:
             BusyError: one is under way.
-            CameraError: the camera is lost at this moment.
+            CameraError: the camera is lost at this moment, or the service is being stopped.
         """
         with self._changed:
             if self._request is not None:
                 raise BusyError("a capture is under way: wait for its answer")
+            if self._stopping:
+                raise CameraError("the service is being stopped; no result was made", code="stopping")
             state = self.camera.state
             if state.state == "lost":
                 raise CameraError(
