@@ -46,7 +46,7 @@ demo: $(VENV)/.light ## Install into .venv (no extras) and classify one drawn le
 kiosk-demo: $(VENV)/.kiosk ## Serve the kiosk's page with drawn lesions, and open it in a browser where there is one
 	SKIN_EDGE_HOME='$(CURDIR)/cache/kiosk-demo' $(BIN)/skin-edge kiosk --source demo --open $(KIOSK_ARGS)
 
-test: $(VENV)/.dev systemd-tools ## Install with training and test tools, and run the tests; PYTEST_ARGS=... is passed on
+test: $(VENV)/.dev $(VENV)/.chromium systemd-tools ## Install with training and test tools, and run the tests; PYTEST_ARGS=... is passed on
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
 test-faults: $(VENV)/.dev ## Every camera fault 100 times, through the real capture process; FAULT_ARGS=... is passed on
@@ -131,6 +131,18 @@ $(VENV)/.kiosk: pyproject.toml | $(VENV)/.made
 	@echo "Installing skin-edge and its kiosk into $(VENV) (about 110 MB to download)"
 	@$(call INSTALL,.[kiosk])
 	@touch $@ $(VENV)/.light
+
+# For the tests of the kiosk's page, with the fonts of its languages. Where it may not be installed those tests skip.
+$(VENV)/.chromium: | $(VENV)/.made
+	@as_root=$$([ "$$(id -u)" = 0 ] || echo 'sudo -n'); \
+	if command -v chromium chromium-browser google-chrome >/dev/null; then touch $@; \
+	elif command -v apt-get >/dev/null && $$as_root true 2>/dev/null; then \
+		echo "Installing Chromium, for the tests of the kiosk's page (about 150 MB to download)" && \
+		$$as_root apt-get -qq update && \
+		$$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends \
+			chromium fonts-noto-core >/dev/null && touch $@ || \
+		echo "make: Chromium was not installed: the tests of the kiosk's page will skip" >&2; \
+	else echo "make: no Chromium here, and no right to install it (apt install chromium fonts-noto-core): the tests of the kiosk's page will skip" >&2; fi
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 	@echo "Installing skin-edge with its training and test tools into $(VENV) (about 700 MB to download, minutes)"

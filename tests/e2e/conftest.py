@@ -46,7 +46,9 @@ _UNCERTAIN: Final = (0, 5)
 def find_chromium() -> str | None:
     """The browser: SKIN_EDGE_CHROMIUM, else the machine's own."""
     named = os.environ.get("SKIN_EDGE_CHROMIUM")
-    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    return named or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
 
 
 def pytest_report_header() -> str:
@@ -90,7 +92,7 @@ StartKiosk = Callable[..., KioskProcess]
 
 @pytest.fixture(scope="module")
 def start_kiosk(cli_script: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartKiosk]:
-    """Start a kiosk: `start_kiosk("demo", home=..., port=...)`; it is ended with the module, with status 0."""
+    """Start a kiosk: `start_kiosk("demo", home=..., port=...)`; it is ended with the module."""
     with ExitStack() as stack:
 
         def start(source: str, *, home: Path | None = None, port: int = 0) -> KioskProcess:
@@ -186,7 +188,10 @@ class Screen:
         return self.view("result")
 
     def until(self, condition: str) -> None:
-        """Return when an expression is true in the page; Playwright's own wait needs an eval, which the page forbids."""
+        """Return when an expression is true in the page.
+
+        Playwright's own wait needs an eval, which the page's policy forbids.
+        """
         deadline = time.monotonic() + 10
         while not self.page.evaluate(f"Boolean({condition})"):
             assert time.monotonic() < deadline, f"still not so after 10 s: {condition}"

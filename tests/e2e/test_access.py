@@ -24,7 +24,9 @@ LAYOUT = """() => {
     const box = e.type === 'checkbox' && e.closest('label') ? e.closest('label').getBoundingClientRect() : r;
     if (Math.min(box.width, box.height) < 43.5) found.push(`small: ${name(e)} ${box.width}x${box.height}`);
     if (e.tagName === 'BUTTON' && !e.classList.contains('row') && !e.classList.contains('field')
-        && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1)) found.push(`cut: ${name(e)}`);
+        && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1)) {
+      found.push(`cut: ${name(e)}`);
+    }
   }
   const root = document.documentElement;
   if (root.scrollWidth > innerWidth || root.scrollHeight > innerHeight) found.push('the page scrolls');

@@ -50,10 +50,8 @@ def test_the_map_fades_by_keyboard(demo, open_page) -> None:
     page = screen.page
     screen.capture()
     screen.until("document.getElementById('result-map').naturalWidth > 0")
-    sizes = page.evaluate(
-        "['result-picture', 'result-map'].map(id => document.getElementById(id).getBoundingClientRect().toJSON())"
-    )
-    assert sizes[0] == sizes[1]
+    place = "id => document.getElementById(id).getBoundingClientRect().toJSON()"
+    assert page.evaluate(place, "result-picture") == page.evaluate(place, "result-map")
     page.focus("#fade")
     page.keyboard.press("Home")
     screen.until("getComputedStyle(document.getElementById('result-map')).opacity === '0'")

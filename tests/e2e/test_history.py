@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import cv2
@@ -17,16 +19,14 @@ ROWS = 23
 @pytest.fixture(scope="module")
 def kept(start_kiosk, cli_script, tmp_path_factory):
     """A kiosk whose log holds rows of the command line already."""
-    import os
-    import subprocess
-
     home, photos = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("photos")
     picture = cv2.resize(draw(0, 0).pixels, None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA)
     for number in range(ROWS):
         cv2.imwrite(str(photos / f"{number:02}.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     for subject, source in (("QR-1", str(photos)), ("ZN-2", str(photos / "00.png"))):
+        who = ["--subject", subject, "--site", "left hand"]
         subprocess.run(
-            [cli_script, "capture", "--source", f"replay:{source}", "--subject", subject, "--site", "left hand"],
+            [cli_script, "capture", "--source", f"replay:{source}", *who],
             env=os.environ | {"SKIN_EDGE_HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")},
             check=True, capture_output=True, timeout=120,
         )  # fmt: skip

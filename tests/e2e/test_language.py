@@ -48,7 +48,9 @@ def test_arabic_runs_from_right_to_left(demo, open_page) -> None:
     screen = open_page(demo, lang="ar")
     left = "id => document.querySelector(id).getBoundingClientRect().left"
     assert screen.page.evaluate(left, ".capture .stage") > screen.page.evaluate(left, ".capture .panel")
-    assert screen.page.evaluate(left, '[data-go="capture"]') > screen.page.evaluate(left, '[data-go="settings"]')
+    assert screen.page.evaluate(left, '[data-go="capture"]') > screen.page.evaluate(
+        left, '[data-go="settings"]'
+    )
     # Figures do not: a map of probability from 0 to 100 reads the same everywhere.
     screen.capture()
     assert screen.page.evaluate("getComputedStyle(document.getElementById('scale')).direction") == "ltr"

@@ -94,6 +94,8 @@ function curtain(camera) {
   }[camera];
   setText(byId("curtain-what"), what);
   setText(byId("curtain-todo"), todo);
+  // In the service's words, for whoever is called to help.
+  setText(byId("curtain-cause"), camera === "lost" ? state.camera.cause ?? "" : "");
 }
 
 function hints(live) {
