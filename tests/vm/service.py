@@ -31,6 +31,8 @@ camera: {open_timeout_s: 40, read_timeout_s: 15, backoff_max_s: 4}
 kiosk: {capture_timeout_s: 120}
 """
 HEALTHY_TIMEOUT_S: Final = 300.0
+#: For a command of skin-edge: 20 s on idle cores, and many times that on a host that is busy.
+COMMAND_TIMEOUT_S: Final = 400.0
 _HEALTHZ: Final = (
     "import sys, urllib.request as r; "
     "sys.stdout.write(r.urlopen('http://127.0.0.1:8080/{path}', timeout=30).read().decode())"
@@ -55,12 +57,13 @@ class Service:
     def install(self) -> None:
         """Install it with the command that a person uses, which waits until it is ready."""
         self.machine.copy_in(HERE / "kiosk_client.py", CLIENT)
-        self.machine.ssh("skin-edge service install --no-display", timeout_s=400.0)
+        self.machine.ssh("skin-edge service install --no-display", timeout_s=COMMAND_TIMEOUT_S)
 
     def remove(self) -> None:
         """Take it away with all it wrote."""
         self.machine.ssh(
-            "skin-edge service uninstall --purge --yes && rm -rf /etc/skin-edge && sync", timeout_s=200.0
+            "skin-edge service uninstall --purge --yes && rm -rf /etc/skin-edge && sync",
+            timeout_s=COMMAND_TIMEOUT_S,
         )
 
     def show(self, name: str) -> str:
@@ -121,7 +124,7 @@ class Service:
 
     def logged(self) -> set[str]:
         """Return the ids of all results, as the command line lists them."""
-        return _ids(self.machine.ssh(_LIST).stdout)
+        return _ids(self.machine.ssh(_LIST, timeout_s=COMMAND_TIMEOUT_S).stdout)
 
     def logged_once_healthy(self) -> tuple[set[str], int]:
         """Wait until it is healthy; return the ids of all results, and how often it was restarted meanwhile.
