@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help demo kiosk-demo test train-smoke check format bench soak test-faults fault-hour test-opencv test-backends \
-	vm-packages vm test-vm clean distclean
+	translations vm-packages vm test-vm clean distclean
 
 # The newest interpreter that fits and can make a venv; PYTHON=... overrides it.
 FITS := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
@@ -29,6 +29,10 @@ TORCH := torch>=2.4,<3
 VM_DIR := $(or $(SKIN_EDGE_VM_DIR),cache/vm)
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
+# What a template of translations says of itself; no line numbers, which change with every line.
+POT_WORDS := --no-location --no-wrap --sort-output --project=skin-edge --version=1 --copyright-holder=skin-edge \
+	--msgid-bugs-address=skin-edge
+
 # pip names each package as it comes to it; the rest of its talk is left out, its errors are not.
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off -e '$(1)' \
 	| sed -un -e 's/^Collecting \([^ ]*\).*/    \1/p' -e 's/^ *\(Downloading .* MB)\).*/      \1/p' -e '/^Installing coll/s/:.*/ .../p'
@@ -42,7 +46,7 @@ demo: $(VENV)/.light ## Install into .venv (no extras) and classify one drawn le
 kiosk-demo: $(VENV)/.kiosk ## Serve the kiosk's page with drawn lesions, and open it in a browser where there is one
 	SKIN_EDGE_HOME='$(CURDIR)/cache/kiosk-demo' $(BIN)/skin-edge kiosk --source demo --open $(KIOSK_ARGS)
 
-test: $(VENV)/.dev systemd-tools ## Install with training and test tools, and run the tests; PYTEST_ARGS=... is passed on
+test: $(VENV)/.dev $(VENV)/.chromium systemd-tools ## Install with training and test tools, and run the tests; PYTEST_ARGS=... is passed on
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
 test-faults: $(VENV)/.dev ## Every camera fault 100 times, through the real capture process; FAULT_ARGS=... is passed on
@@ -62,6 +66,13 @@ check: $(VENV)/.dev ## Formatting, lint, types (strict) and the direction of imp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+translations: $(VENV)/.dev ## Bring the kiosk's catalogues in step with its texts, and compile them; then translate what is new
+	mkdir -p build
+	$(BIN)/pybabel --quiet extract -F pyproject.toml -o build/skin_edge.pot $(POT_WORDS) device/skin_edge
+	$(BIN)/pybabel --quiet update -i build/skin_edge.pot -d device/skin_edge/kiosk/locale -D skin_edge --no-fuzzy-matching \
+		--ignore-obsolete --ignore-pot-creation-date --no-wrap
+	$(BIN)/pybabel --quiet compile -d device/skin_edge/kiosk/locale -D skin_edge --statistics
 
 format: $(VENV)/.dev ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format .
@@ -120,6 +131,18 @@ $(VENV)/.kiosk: pyproject.toml | $(VENV)/.made
 	@echo "Installing skin-edge and its kiosk into $(VENV) (about 110 MB to download)"
 	@$(call INSTALL,.[kiosk])
 	@touch $@ $(VENV)/.light
+
+# For the tests of the kiosk's page, with the fonts of its languages. Where it may not be installed those tests skip.
+$(VENV)/.chromium: | $(VENV)/.made
+	@as_root=$$([ "$$(id -u)" = 0 ] || echo 'sudo -n'); \
+	if command -v chromium chromium-browser google-chrome >/dev/null; then touch $@; \
+	elif command -v apt-get >/dev/null && $$as_root true 2>/dev/null; then \
+		echo "Installing Chromium, for the tests of the kiosk's page (about 150 MB to download)" && \
+		$$as_root apt-get -qq update && \
+		$$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends \
+			chromium fonts-noto-core >/dev/null && touch $@ || \
+		echo "make: Chromium was not installed: the tests of the kiosk's page will skip" >&2; \
+	else echo "make: no Chromium here, and no right to install it (apt install chromium fonts-noto-core): the tests of the kiosk's page will skip" >&2; fi
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 	@echo "Installing skin-edge with its training and test tools into $(VENV) (about 700 MB to download, minutes)"

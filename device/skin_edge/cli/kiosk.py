@@ -117,11 +117,16 @@ def _serve_module() -> ModuleType:
 
 def _open(url: str) -> None:
     """Open the page in a browser; where there is none, say so and go on."""
+    import os
+    import sys
     import threading
     import webbrowser
 
+    # Without a display, Python would open a browser for terminals, in this terminal.
+    shown = sys.platform == "darwin" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")))
+
     def work() -> None:
-        if not webbrowser.open(url):
+        if not shown or not webbrowser.open(url):
             console.note(f"skin-edge: no browser found here; open {url} in one")
 
     threading.Thread(target=work, name="browser", daemon=True).start()

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from skin_edge.config import Config
 from skin_edge.kiosk.broadcast import Latest
 from skin_edge.kiosk.consent import Consent
+from skin_edge.kiosk.guard import CSRF_COOKIE
 from skin_edge.kiosk.overlay import Overlay
 from skin_edge.kiosk.pictures import Pictures
 from skin_edge.kiosk.pin import Pin
@@ -78,8 +79,11 @@ class Kiosk:
 
     def state(self, request: Request) -> dict[str, Any]:
         """Return the object of `/api/state` for a client."""
-        locked = not self.unlocks.is_open(request.cookies)
-        return state_object(self.station.snapshot, consent=self.consent.given, locked=locked)
+        page = request.cookies.get(CSRF_COOKIE, "")
+        locked = not (self.unlocks.is_open(request.cookies) or self.unlocks.is_open_in(page))
+        return state_object(
+            self.station.snapshot, consent=self.consent.given, locked=locked, pin_set=self.pin.is_set
+        )
 
     def open_log(self) -> ResultsLog | None:
         """Open the log for reading, in the thread that will read it; None where there is none yet.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,8 +19,10 @@ async def healthz(request: Request) -> Response:
     kiosk = kiosk_of(request)
     snapshot, limit_s = kiosk.station.snapshot, kiosk.settings.kiosk.healthy_s
     age = age_s(snapshot.classified_s)
+    # Model and process: whoever installs a model, or restarts the service, sees here when it took effect.
+    body = {"status": "ok", "frame_age_s": age, "model": snapshot.model, "pid": os.getpid()}
     if age is not None and age <= limit_s:
-        return json_response({"status": "ok", "frame_age_s": age})
+        return json_response(body)
     camera = snapshot.camera
     if camera.state != "ok":
         cause = camera.cause or "the camera has given no frame yet"
@@ -26,8 +30,7 @@ async def healthz(request: Request) -> Response:
         cause = "no frame was classified yet"
     else:
         cause = f"no frame was classified for {age:g} s"
-    body = {"status": "ill", "frame_age_s": age, "camera": camera.state, "cause": cause}
-    return json_response(body, 503)
+    return json_response(body | {"status": "ill", "camera": camera.state, "cause": cause}, 503)
 
 
 async def metrics(request: Request) -> Response:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from skin_edge.kiosk import unlocks
 from skin_edge.kiosk.context import Kiosk, in_thread, json_body, kiosk_of
+from skin_edge.kiosk.guard import CSRF_COOKIE
 from skin_edge.kiosk.overlay import schema
 from skin_edge.kiosk.pin import PinText, TooManyTriesError, WrongPinError
 from skin_edge.kiosk.refusal import RefusalError, json_response
@@ -40,7 +41,7 @@ async def unlock(request: Request) -> Response:
             raise RefusalError(409, "pin-unset", "there is no PIN yet: send it twice, as pin and repeat")
         else:
             await _set(kiosk, asked.pin, asked.repeat)
-    return _opened(kiosk)
+    return _opened(kiosk, request)
 
 
 async def change_pin(request: Request) -> Response:
@@ -50,7 +51,7 @@ async def change_pin(request: Request) -> Response:
     asked: _NewPin = await json_body(request, _NewPin)
     await _set(kiosk, asked.pin, asked.repeat)
     kiosk.unlocks.close_all()
-    return _opened(kiosk)
+    return _opened(kiosk, request)
 
 
 async def lock(request: Request) -> Response:
@@ -123,12 +124,12 @@ async def _set(kiosk: Kiosk, pin: str, repeat: str) -> None:
     await in_thread(kiosk.pin.set, pin)
 
 
-def _opened(kiosk: Kiosk) -> Response:
+def _opened(kiosk: Kiosk, request: Request) -> Response:
     for_s = kiosk.settings.kiosk.unlock_s
     response = json_response({"locked": False, "expires_s": for_s})
     response.set_cookie(
         unlocks.COOKIE,
-        kiosk.unlocks.open(for_s),
+        kiosk.unlocks.open(for_s, request.cookies.get(CSRF_COOKIE, "")),
         max_age=int(for_s),
         path="/",
         secure=kiosk.secure,

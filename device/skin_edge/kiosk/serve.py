@@ -22,12 +22,13 @@ from skin_edge.kiosk.app import create_app
 from skin_edge.kiosk.broadcast import Latest
 from skin_edge.kiosk.consent import Consent
 from skin_edge.kiosk.context import Kiosk, reading_keyring
-from skin_edge.kiosk.guard import is_loopback
+from skin_edge.kiosk.hooks import Hooks
+from skin_edge.kiosk.listen import check_exposure, listen
 from skin_edge.kiosk.metrics import Metrics
 from skin_edge.kiosk.overlay import Overlay
 from skin_edge.kiosk.pin import Pin
 from skin_edge.kiosk.preview_feed import PreviewFeed
-from skin_edge.kiosk.station import Hooks, Station
+from skin_edge.kiosk.station import Station
 from skin_edge.kiosk.token import Token
 
 if TYPE_CHECKING:
@@ -44,9 +45,6 @@ _GRACE_S: Final = 3
 
 #: Connections at once, besides which a browser is told to come again.
 _MOST_CONNECTIONS: Final = 512
-
-#: A client that takes nothing for so long is gone, whatever its machine says.
-_DEAD_CLIENT_S: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +84,8 @@ def serve(
         StorageError: the log or the PIN cannot be opened.
         KeyboardInterrupt: Ctrl-C; all is closed.
     """
-    token = _check_exposure(settings, options.host)
-    listener = _listen(options.host, options.port)
+    token = check_exposure(settings, options.host)
+    listener = listen(options.host, options.port)
     with contextlib.closing(listener):
         asyncio.run(_run(settings, options, load, on_listening, token, listener))
 
@@ -131,7 +129,7 @@ class _Service:
         overlay = Overlay(self._settings.state_dir(), self._settings)
         preview: Latest[bytes] = Latest(loop, kiosk_settings.max_clients)
         news: Latest[None] = Latest(loop, kiosk_settings.max_clients)
-        with contextlib.closing(Notifier.from_environment()) as notifier:
+        with _notifier() as notifier:
             station = Station(
                 overlay.settings,
                 self._options.source,
@@ -239,6 +237,14 @@ class _Server(uvicorn.Server):
         self._on_started()
 
 
+def _notifier() -> Notifier:
+    """Return what tells systemd; taken from the environment before a camera's process could inherit it."""
+    try:
+        return Notifier.from_environment()
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
 async def _tell_ready(kiosk: Kiosk, notifier: Notifier) -> None:
     """Tell systemd that the service is ready, and go on telling what it does."""
     loop = asyncio.get_running_loop()
@@ -256,45 +262,3 @@ async def _tell_ready(kiosk: Kiosk, notifier: Notifier) -> None:
         if text != told:
             notifier.status(text)
             told = text
-
-
-def _check_exposure(settings: Config, host: str) -> Token | None:
-    """Return the token where other machines can reach the page; None where they cannot.
-
-    Raises:
-        UsageError: they could, without TLS or without a token.
-        ConfigError: the token cannot be used.
-    """
-    kiosk = settings.kiosk
-    if (kiosk.tls_cert is None) != (kiosk.tls_key is None):
-        raise ConfigError("kiosk.tls_cert and kiosk.tls_key: one without the other; set both, or neither")
-    if is_loopback(host):
-        return None
-    if kiosk.tls_cert is None or kiosk.token_file is None:
-        raise UsageError(
-            f"--host {host}: other machines could reach the page there: set kiosk.tls_cert, kiosk.tls_key "
-            "and kiosk.token_file first, or leave it at 127.0.0.1",
-            code="kiosk-exposed",
-        )
-    return Token.load(Path(kiosk.token_file).expanduser())
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket.
-
-    Raises:
-        UsageError: the address is in use, or not one of this machine.
-    """
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.create_server((host, port), family=family, backlog=256)
-    except OSError as error:
-        raise UsageError(
-            f"cannot listen at {host} port {port}: {error.strerror or error}; is another kiosk running? "
-            "Another port: --port N",
-            code="kiosk-address",
-        ) from None
-    # Linux: inherited by every connection; what was sent and is not taken for so long ends it.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_CLIENT_S * 1000)
-    listener.setblocking(False)
-    return listener

@@ -77,13 +77,14 @@ class Snapshot:
     classified_s: float | None = None
 
 
-def state_object(snapshot: Snapshot, *, consent: bool, locked: bool) -> dict[str, Any]:
+def state_object(snapshot: Snapshot, *, consent: bool, locked: bool, pin_set: bool) -> dict[str, Any]:
     """Return the object that the page is told, as plain data.
 
     Args:
         snapshot: of the station.
         consent: the notice of the first run was accepted.
         locked: this client may not change settings.
+        pin_set: there is a PIN to unlock them with.
     """
     camera, machine, model = snapshot.camera, snapshot.machine, snapshot.model
     return {
@@ -99,6 +100,7 @@ def state_object(snapshot: Snapshot, *, consent: bool, locked: bool) -> dict[str
         "busy": snapshot.busy,
         "consent": consent,
         "locked": locked,
+        "pin_set": pin_set,
         "hints": list(snapshot.look.hints),
         "focus": _rounded(snapshot.look.focus),
         "light": _rounded(snapshot.look.light),

@@ -11,24 +11,21 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import Any, Final
 
-from skin_edge.camera.source import FrameSource, open_source
 from skin_edge.camera.taking import take_burst
 from skin_edge.config import Config
-from skin_edge.errors import CameraError, ImageError, ModelError, SkinEdgeError, StorageError, UsageError
+from skin_edge.errors import CameraError, ImageError, ModelError, SkinEdgeError, StorageError
 from skin_edge.frame import Frame, QualityReport
 from skin_edge.kiosk.camera_keeper import CameraKeeper
+from skin_edge.kiosk.hooks import Hooks
 from skin_edge.kiosk.requests import BusyError, CaptureRequest
 from skin_edge.kiosk.snapshot import CameraState, Look, Snapshot
-from skin_edge.kiosk.workbench import Workbench, open_workbench
+from skin_edge.kiosk.workbench import Workbench, open_frames, open_or_fall_back, open_workbench
 from skin_edge.model.classifier import Classifier
 from skin_edge.quality import assess
 from skin_edge.results.record import Machine
-
-if TYPE_CHECKING:
-    from skin_edge.camera.events import OnEvent
 
 log = logging.getLogger(__name__)
 
@@ -37,21 +34,6 @@ STATUS_S: Final = 5.0
 
 #: Between two looks at the camera while somebody watches the page: focus and light are to follow a hand.
 WATCHED_PROBE_S: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """Who is told what, in the station's thread unless said otherwise; a call must return soon.
-
-    Attributes:
-        changed: there is a new snapshot; from any thread.
-        heartbeat: a frame was completed, or a try to get a lost camera back was.
-        ended: the thread has ended, for good or with `Station.failure`.
-    """
-
-    changed: Callable[[], None] = lambda: None
-    heartbeat: Callable[[], None] = lambda: None
-    ended: Callable[[], None] = lambda: None
 
 
 class Station:
@@ -91,7 +73,10 @@ class Station:
         self._opened = threading.Event()
         self.failure: BaseException | None = None
         self.camera = CameraKeeper(
-            source, self._open_source, on_change=self._camera_changed, beat=self._hooks.heartbeat
+            source,
+            lambda on_event: open_frames(self._settings, source, on_event),
+            on_change=self._camera_changed,
+            beat=self._hooks.heartbeat,
         )
         self._snapshot = Snapshot(camera=self.camera.state, machine=Machine(clock="unknown"))
         # A daemon: a camera that hangs in opening must not keep a service from ending; rows are safe anyway.
@@ -135,7 +120,7 @@ class Station:
         if not self._thread.is_alive():
             return True
         self._thread.join(min(timeout_s, 1.0))
-        if self._thread.is_alive():
+        if self._thread.is_alive() and self.camera.is_open:
             self.camera.close()
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
@@ -145,11 +130,13 @@ class Station:
 
         Raises:
             BusyError: one is under way.
-            CameraError: the camera is lost at this moment.
+            CameraError: the camera is lost at this moment, or the service is being stopped.
         """
         with self._changed:
             if self._request is not None:
                 raise BusyError("a capture is under way: wait for its answer")
+            if self._stopping:
+                raise CameraError("the service is being stopped; no result was made", code="stopping")
             state = self.camera.state
             if state.state == "lost":
                 raise CameraError(
@@ -158,8 +145,8 @@ class Station:
                 )
             request = CaptureRequest(subject, site, self._settings.kiosk.capture_timeout_s)
             self._request = request
+            self._change(busy=True)  # under the lock: it must not come after the end of this very capture
             self._changed.notify_all()
-        self._change(busy=True)
         return request
 
     def apply(self, settings: Config) -> None:
@@ -182,7 +169,7 @@ class Station:
         try:
             with ExitStack() as stack:
                 stack.callback(self.camera.close)
-                self._bench = self._open_bench(self._load())
+                self._bench, self._settings = open_or_fall_back(self._settings, self._base, self._load())
                 stack.callback(self._close_bench)
                 self._opened.set()
                 self._change(model=self._bench.model)
@@ -294,16 +281,6 @@ class Station:
         low = free_mb is not None and free_mb < self._settings.health.warn_free_mb
         self._change(machine=self._bench.monitor(), free_mb=free_mb, disk_low=low)
 
-    def _open_bench(self, classifier: Classifier) -> Workbench:
-        try:
-            return open_workbench(self._settings, classifier)
-        except UsageError as error:
-            if self._settings == self._base:
-                raise
-            log.error("%s; the settings that the page changed are left out until they are changed", error)
-            self._settings = self._base
-            return open_workbench(self._settings, classifier)
-
     def _rearrange(self, settings: Config) -> None:
         before = self._bench
         assert before is not None  # noqa: S101
@@ -319,16 +296,6 @@ class Station:
     def _close_bench(self) -> None:
         if self._bench is not None:
             self._bench.close()
-
-    def _open_source(self, on_event: OnEvent) -> FrameSource:
-        capture = self._settings.capture
-        return open_source(
-            self.camera.state.name,
-            fps=capture.fps,
-            loop=True,
-            camera=self._settings.camera,
-            on_event=on_event,
-        )
 
     # From the station's thread, or that of the camera's supervisor.
 
@@ -348,7 +315,7 @@ class Station:
             if self._request is not request:
                 return
             self._request = None
-        self._change(busy=False)
+            self._change(busy=False)
 
     def _change(self, **changes: Any) -> None:
         with self._changed:

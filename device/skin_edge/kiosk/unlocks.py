@@ -24,15 +24,28 @@ class Unlocks:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._ends: dict[str, float] = {}
+        self._pages: dict[str, str] = {}
 
-    def open(self, for_s: float) -> str:
-        """Return a new cookie that opens the settings for so many seconds."""
+    def open(self, for_s: float, page: str = "") -> str:
+        """Return a new cookie that opens the settings for so many seconds.
+
+        Args:
+            for_s: seconds.
+            page: the token of the page that asked, by which `is_open_in` knows the browser.
+        """
         self._forget_old()
         while len(self._ends) >= _MOST:
             del self._ends[min(self._ends, key=self._ends.__getitem__)]
         value = secrets.token_urlsafe(32)
         self._ends[_digest(value)] = self._clock() + for_s
+        if page:
+            self._pages[_digest(page)] = _digest(value)
         return value
+
+    def is_open_in(self, page: str) -> bool:
+        """Whether the browser of a page is unlocked, to show it: a stream has the cookies of its start."""
+        end_s = self._ends.get(self._pages.get(_digest(page), ""))
+        return end_s is not None and self._clock() < end_s
 
     def is_open(self, cookies: Mapping[str, str]) -> bool:
         """Whether these cookies open the settings now."""
@@ -50,6 +63,7 @@ class Unlocks:
     def _forget_old(self) -> None:
         now = self._clock()
         self._ends = {value: end_s for value, end_s in self._ends.items() if end_s > now}
+        self._pages = {page: value for page, value in self._pages.items() if value in self._ends}
 
 
 def _digest(value: str) -> str:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from skin_edge.burst import BurstRule
+from skin_edge.camera.events import OnEvent
+from skin_edge.camera.source import FrameSource, open_source
 from skin_edge.capture import CAMERA_BURST
 from skin_edge.config import Config
+from skin_edge.errors import UsageError
 from skin_edge.health.monitor import MachineMonitor
 from skin_edge.model.classifier import Classifier
 from skin_edge.results.keeping import open_keeping
 from skin_edge.results.record import ModelRef
 from skin_edge.results.reserve import free_bytes
 from skin_edge.session import Session
+
+log = logging.getLogger(__name__)
 
 
 class Workbench:
@@ -88,3 +94,31 @@ def open_workbench(settings: Config, classifier: Classifier) -> Workbench:
             machine=monitor,
         )
         return Workbench(settings, classifier, stack.pop_all(), session, monitor)
+
+
+def open_or_fall_back(settings: Config, base: Config, classifier: Classifier) -> tuple[Workbench, Config]:
+    """Do `open_workbench`, and where a new model does not know an operating point, with `base` instead.
+
+    Returns:
+        What is open, and the settings that it is open with.
+
+    Raises:
+        UsageError, ConfigError, StorageError: as `open_workbench`.
+    """
+    try:
+        return open_workbench(settings, classifier), settings
+    except UsageError as error:
+        if settings == base:
+            raise
+        log.error("%s; what the page changed in the settings is left out until it is changed again", error)
+        return open_workbench(base, classifier), base
+
+
+def open_frames(settings: Config, source: str, on_event: OnEvent) -> FrameSource:
+    """Open a source as the settings have it; files are shown again and again.
+
+    Raises:
+        UsageError: its text makes no sense.
+        CameraError: it cannot be opened.
+    """
+    return open_source(source, fps=settings.capture.fps, loop=True, camera=settings.camera, on_event=on_event)

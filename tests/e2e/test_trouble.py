@@ -1,0 +1,58 @@
+"""What the page shows when camera, service or disk are not as they should be."""
+
+from __future__ import annotations
+
+import signal
+
+
+def test_camera_lost_and_back(start_kiosk, open_page) -> None:
+    kiosk = start_kiosk("fault:unplug,after=45,for=4,fps=15")
+    screen = open_page(kiosk)
+    page = screen.page
+    page.locator("#preview-curtain").wait_for(state="visible", timeout=20_000)
+    screen.until("document.getElementById('curtain-what').textContent === 'Camera lost'")
+    screen.shot("800x480-en-camera-lost")
+    assert page.locator("#shutter").is_disabled()
+    assert page.inner_text("#status-camera") == "Camera lost"
+
+    page.locator("#preview-curtain").wait_for(state="hidden", timeout=30_000)
+    assert page.locator("#shutter").is_enabled()
+    assert page.inner_text("#status-camera") == "Camera ready"
+    screen.until("document.getElementById('preview').naturalWidth > 0")
+
+
+def test_service_lost_and_back(start_kiosk, open_page) -> None:
+    kiosk = start_kiosk("demo")
+    screen = open_page(kiosk)
+    screen.allowed += ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET"]
+    page = screen.page
+    kiosk.process.send_signal(signal.SIGKILL)
+    kiosk.process.wait(10)
+    page.locator('.banner[data-level="bad"]').wait_for()
+    assert "Connection to the service lost" in page.inner_text("#banners")
+    assert page.locator("#shutter").is_disabled()
+    screen.shot("800x480-en-service-lost")
+
+    again = start_kiosk("demo", home=kiosk.home, port=kiosk.port)
+    again.wait_for_camera()
+    page.locator("#shutter:enabled").wait_for(timeout=20_000)
+    assert page.inner_text("#banners") == ""
+    screen.capture()
+
+
+def test_a_result_that_cannot_be_saved_is_told_and_not_shown(demo, open_page) -> None:
+    screen = open_page(demo)
+    screen.allowed.append("/api/capture")
+    page = screen.page
+    # A full disk is proved on the service; here it is the page's answer to it that counts.
+    page.route(
+        "**/api/capture",
+        lambda route: route.fulfill(
+            status=507, json={"error": {"code": "storage-full", "message": "no space left on device"}}
+        ),
+    )
+    page.locator("#shutter:enabled").click()
+    page.locator("#capture-error:not(:empty)").wait_for()
+    assert "could not be saved" in page.inner_text("#capture-error")
+    screen.view("capture")
+    assert page.evaluate("document.activeElement.id") == "shutter"
