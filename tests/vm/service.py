@@ -37,6 +37,13 @@ _HEALTHZ: Final = (
     "import sys, urllib.request as r; "
     "sys.stdout.write(r.urlopen('http://127.0.0.1:8080/{path}', timeout=30).read().decode())"
 )
+#: In bash alone.
+_UNTIL_HEALTHY: Final = (
+    "healthy() { exec 3<>/dev/tcp/127.0.0.1/8080 && "
+    "printf 'GET /healthz HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && "
+    "head -n 1 <&3 | grep -q ' 200 '; }; "
+    f"for try in $(seq {HEALTHY_TIMEOUT_S:.0f}); do healthy 2>/dev/null && break; sleep 1; done; healthy"
+)
 _LIST: Final = (
     f"runuser -u skin-edge -- env SKIN_EDGE_HOME={HOME} skin-edge results list --limit 100000 --json"
 )
@@ -126,23 +133,23 @@ class Service:
         """Return the ids of all results, as the command line lists them."""
         return _ids(self.machine.ssh(_LIST, timeout_s=COMMAND_TIMEOUT_S).stdout)
 
-    def logged_once_healthy(self) -> tuple[set[str], int]:
-        """Wait until it is healthy; return the ids of all results, and how often it was restarted meanwhile.
+    def rows_once_healthy(self) -> tuple[set[str], int]:
+        """Wait until it is healthy; return the ids in the log's file, and how often it was restarted.
 
-        In one connection: with an emulated processor each costs seconds.
+        In one connection and without Python, whose start takes an emulated processor seconds.
 
         Raises:
             AssertionError: it is not healthy in time; says what its journal said last.
         """
         done = self.machine.ssh(
-            f"skin-edge service wait --timeout {HEALTHY_TIMEOUT_S:.0f} >&2 && "
-            f"systemctl show {UNIT} --property=NRestarts --value && {_LIST}",
+            f"{_UNTIL_HEALTHY} && systemctl show {UNIT} --property=NRestarts --value && "
+            f"sqlite3 -readonly {HOME}/results.sqlite3 'SELECT result_id FROM results'",
             check=False,
             timeout_s=HEALTHY_TIMEOUT_S + 60,
         )
         assert done.returncode == 0, f"{done.stderr}\n{self.journal()}"
-        restarts, _, listed = done.stdout.partition("\n")
-        return _ids(listed), int(restarts)
+        restarts, *ids = done.stdout.split()
+        return set(ids), int(restarts)
 
     def journal(self) -> str:
         """Return the end of its journal."""
