@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import time
 from collections.abc import Iterator
 
 import pytest
 from machine import Machine
-from service import CAMERA, NO_CAMERA, Service
+from service import CAMERA, COMMAND_TIMEOUT_S, NO_CAMERA, Service
 from test_camera_taken_away import BIND, UNBIND
 
 log = logging.getLogger(__name__)
@@ -43,18 +44,22 @@ def service(installed: Service) -> Service:
     return installed
 
 
+def command(service: Service, words: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+    return service.machine.ssh(f"skin-edge {words}", check=check, timeout_s=COMMAND_TIMEOUT_S)
+
+
 def test_it_is_healthy_after_a_boot_and_says_so_everywhere(installed: Service) -> None:
     took_s = installed.wait_healthy()
     log.info("healthy %.0f s after SSH answered", took_s)
-    told = json.loads(installed.machine.ssh("skin-edge service status --json").stdout)
+    told = json.loads(command(installed, "service status --json").stdout)
     assert told["ok"] is True
     assert (told["service"]["state"], told["service"]["enabled"]) == ("active (running)", "enabled")
     assert (told["service"]["watchdog_s"], told["service"]["restarts"]) == (90.0, 0)
     assert told["service"]["last_beat"]
     assert told["display"] is None
-    text = installed.machine.ssh("skin-edge service status").stdout
+    text = command(installed, "service status").stdout
     assert "healthy: a frame was classified" in text
-    checked = json.loads(installed.machine.ssh("skin-edge doctor --only service --json").stdout)
+    checked = json.loads(command(installed, "doctor --only service --json").stdout)
     assert checked["checks"][0]["status"] == "ok", checked
 
 
@@ -80,7 +85,7 @@ def test_it_runs_locked_up(service: Service) -> None:
 
 def test_installing_again_changes_nothing_and_restarts_nothing(service: Service) -> None:
     before = service.pid
-    told = json.loads(service.machine.ssh("skin-edge service install --no-display --json").stdout)
+    told = json.loads(command(service, "service install --no-display --json").stdout)
     assert {entry["action"] for entry in told["files"]} == {"keep"}
     assert service.pid == before
 
@@ -116,7 +121,7 @@ def test_a_camera_that_is_away_for_longer_than_the_watchdog_waits_restarts_nothi
     took_s = service.wait_until("word of it", lambda: service.state()["camera"]["state"] == "lost", NOTICED_S)
     log.info("the page says it %.0f s after the camera was taken away", took_s)
     service.wait_until("503", lambda: not service.healthy(), 120.0)
-    status = service.machine.ssh("skin-edge service status", check=False)
+    status = command(service, "service status", check=False)
     assert (status.returncode, "NOT HEALTHY" in status.stdout) == (6, True)
     (answer,) = service.capture()
     assert (answer["http"], answer["error"]["code"][:6]) == (503, "camera")
