@@ -179,7 +179,7 @@ class Screen:
     def view(self, name: str) -> Any:
         """The view of that name, once it is shown."""
         found = self.page.locator(f'[data-view="{name}"]')
-        found.wait_for(state="visible", timeout=10_000)
+        found.wait_for(state="visible", timeout=20_000)
         return found
 
     def capture(self) -> Any:
@@ -192,9 +192,9 @@ class Screen:
 
         Playwright's own wait needs an eval, which the page's policy forbids.
         """
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 20
         while not self.page.evaluate(f"Boolean({condition})"):
-            assert time.monotonic() < deadline, f"still not so after 10 s: {condition}"
+            assert time.monotonic() < deadline, f"still not so after 20 s: {condition}"
             self.page.wait_for_timeout(50)
 
     def shot(self, name: str) -> None:
@@ -225,7 +225,7 @@ def open_page(chromium: Any) -> Iterator[OpenPage]:
         context = chromium.new_context(
             viewport={"width": width, "height": height}, timezone_id="UTC", locale="en-GB", **options
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         screen = Screen(context.new_page())
         opened.append((screen, context))
         _listen(screen)

@@ -57,3 +57,25 @@ def test_a_result_that_cannot_be_saved_is_told_and_not_shown(demo, open_page) ->
     assert "could not be saved" in page.inner_text("#capture-error")
     screen.view("capture")
     assert page.evaluate("document.activeElement.id") == "shutter"
+
+
+def test_a_preview_that_breaks_is_asked_for_again(demo, open_page) -> None:
+    screen = open_page(demo)
+    screen.allowed.append("/preview.mjpg")
+    page = screen.page
+    asked: list[str] = []
+
+    def refuse(route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=503, body="")
+
+    page.route("**/preview.mjpg*", refuse)
+    page.click('[data-go="history"]')
+    page.click('[data-go="capture"]')
+    screen.until("document.getElementById('preview').complete")
+    while len(asked) < 3:
+        page.wait_for_timeout(100)
+    page.unroute("**/preview.mjpg*")
+    screen.until("document.getElementById('preview').naturalWidth > 0")
+    # It waited between its tries: half a second, then a second.
+    assert len(asked) <= 4
