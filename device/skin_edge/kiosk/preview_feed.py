@@ -25,6 +25,7 @@ class PreviewFeed:
         latest: where they go.
         small: gives the newest small picture with a number, as `CameraKeeper.small`.
         fps: tells how many a second are wanted, at most.
+        ended: called when the thread has ended, for good or with `failure`.
     """
 
     def __init__(
@@ -32,10 +33,13 @@ class PreviewFeed:
         latest: Latest[bytes],
         small: Callable[[], tuple[int, Rgb] | None],
         fps: Callable[[], float],
+        ended: Callable[[], None],
     ) -> None:
         self._latest = latest
         self._small = small
         self._fps = fps
+        self._ended = ended
+        self.failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="preview", daemon=True)
 
     def start(self) -> None:
@@ -47,6 +51,14 @@ class PreviewFeed:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
+        try:
+            self._feed()
+        except Exception as error:  # noqa: BLE001 - the service is told, and ends with it: a still picture lies
+            self.failure = error
+        finally:
+            self._ended()
+
+    def _feed(self) -> None:
         shown, due_s = 0, 0.0
         while not self._latest.closed:
             if not self._latest.wanted.is_set():

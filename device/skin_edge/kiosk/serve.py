@@ -87,7 +87,9 @@ def serve(
     token = check_exposure(settings, options.host)
     listener = listen(options.host, options.port)
     with contextlib.closing(listener):
-        asyncio.run(_run(settings, options, load, on_listening, token, listener))
+        interrupted = asyncio.run(_run(settings, options, load, on_listening, token, listener))
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 async def _run(
@@ -97,8 +99,8 @@ async def _run(
     on_listening: Callable[[str], None],
     token: Token | None,
     listener: socket.socket,
-) -> None:
-    await _Service(settings, options, load, on_listening, token, listener).run()
+) -> bool:
+    return await _Service(settings, options, load, on_listening, token, listener).run()
 
 
 class _Service:
@@ -122,8 +124,8 @@ class _Service:
         self._interrupted = False
         self._loop = asyncio.get_running_loop()
 
-    async def run(self) -> None:
-        """Serve until a signal, or the end of the station."""
+    async def run(self) -> bool:
+        """Serve until a signal, or the end of a worker; return whether it was Ctrl-C."""
         loop = self._loop
         kiosk_settings = self._settings.kiosk
         overlay = Overlay(self._settings.state_dir(), self._settings)
@@ -138,7 +140,7 @@ class _Service:
                 hooks=Hooks(
                     changed=lambda: news.publish(None),
                     heartbeat=notifier.beat,
-                    ended=self._station_ended,
+                    ended=self._worker_ended,
                 ),
                 watched=lambda: preview.watchers > 0,
             )
@@ -155,7 +157,9 @@ class _Service:
                 secure=kiosk_settings.tls_cert is not None,
             )
             self._server = self._make_server(kiosk)
-            feed = PreviewFeed(preview, station.camera.small, lambda: kiosk.settings.kiosk.preview_fps)
+            feed = PreviewFeed(
+                preview, station.camera.small, lambda: kiosk.settings.kiosk.preview_fps, self._worker_ended
+            )
             self._closing = (preview, news)
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._signalled, number)
@@ -173,10 +177,10 @@ class _Service:
                 await asyncio.to_thread(feed.join, 1.0)
                 if not stopped:
                     log.warning("the camera did not close in time; every acknowledged result is in the log")
-        if station.failure is not None:
-            raise station.failure
-        if self._interrupted:
-            raise KeyboardInterrupt
+        for failure in (station.failure, feed.failure):
+            if failure is not None:
+                raise failure
+        return self._interrupted
 
     def _make_server(self, kiosk: Kiosk) -> _Server:
         settings = self._settings.kiosk
@@ -205,8 +209,8 @@ class _Service:
             raise ConfigError(f"kiosk.tls_cert, kiosk.tls_key: cannot be used: {error}") from None
         return _Server(config, lambda: self._on_listening(f"{scheme}://{shown}:{port}/"))
 
-    def _station_ended(self) -> None:
-        """From the station's thread: without it there is nothing to serve."""
+    def _worker_ended(self) -> None:
+        """From the thread of station or preview: without them there is nothing to serve."""
         with contextlib.suppress(RuntimeError):  # the loop did not wait for it, and has ended
             self._loop.call_soon_threadsafe(self._end)
 

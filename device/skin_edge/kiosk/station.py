@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from skin_edge.camera.source import FrameSource, open_source
 from skin_edge.camera.taking import take_burst
 from skin_edge.config import Config
 from skin_edge.errors import CameraError, ImageError, ModelError, SkinEdgeError, StorageError
@@ -23,13 +22,10 @@ from skin_edge.kiosk.camera_keeper import CameraKeeper
 from skin_edge.kiosk.hooks import Hooks
 from skin_edge.kiosk.requests import BusyError, CaptureRequest
 from skin_edge.kiosk.snapshot import CameraState, Look, Snapshot
-from skin_edge.kiosk.workbench import Workbench, open_or_fall_back, open_workbench
+from skin_edge.kiosk.workbench import Workbench, open_frames, open_or_fall_back, open_workbench
 from skin_edge.model.classifier import Classifier
 from skin_edge.quality import assess
 from skin_edge.results.record import Machine
-
-if TYPE_CHECKING:
-    from skin_edge.camera.events import OnEvent
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +73,10 @@ class Station:
         self._opened = threading.Event()
         self.failure: BaseException | None = None
         self.camera = CameraKeeper(
-            source, self._open_source, on_change=self._camera_changed, beat=self._hooks.heartbeat
+            source,
+            lambda on_event: open_frames(self._settings, source, on_event),
+            on_change=self._camera_changed,
+            beat=self._hooks.heartbeat,
         )
         self._snapshot = Snapshot(camera=self.camera.state, machine=Machine(clock="unknown"))
         # A daemon: a camera that hangs in opening must not keep a service from ending; rows are safe anyway.
@@ -146,8 +145,8 @@ class Station:
                 )
             request = CaptureRequest(subject, site, self._settings.kiosk.capture_timeout_s)
             self._request = request
+            self._change(busy=True)  # under the lock: it must not come after the end of this very capture
             self._changed.notify_all()
-        self._change(busy=True)
         return request
 
     def apply(self, settings: Config) -> None:
@@ -298,16 +297,6 @@ class Station:
         if self._bench is not None:
             self._bench.close()
 
-    def _open_source(self, on_event: OnEvent) -> FrameSource:
-        capture = self._settings.capture
-        return open_source(
-            self.camera.state.name,
-            fps=capture.fps,
-            loop=True,
-            camera=self._settings.camera,
-            on_event=on_event,
-        )
-
     # From the station's thread, or that of the camera's supervisor.
 
     def _camera_changed(self, state: CameraState) -> None:
@@ -326,7 +315,7 @@ class Station:
             if self._request is not request:
                 return
             self._request = None
-        self._change(busy=False)
+            self._change(busy=False)
 
     def _change(self, **changes: Any) -> None:
         with self._changed:

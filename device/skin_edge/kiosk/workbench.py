@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from skin_edge.burst import BurstRule
+from skin_edge.camera.events import OnEvent
+from skin_edge.camera.source import FrameSource, open_source
 from skin_edge.capture import CAMERA_BURST
 from skin_edge.config import Config
 from skin_edge.errors import UsageError
@@ -110,3 +112,13 @@ def open_or_fall_back(settings: Config, base: Config, classifier: Classifier) ->
             raise
         log.error("%s; what the page changed in the settings is left out until it is changed again", error)
         return open_workbench(base, classifier), base
+
+
+def open_frames(settings: Config, source: str, on_event: OnEvent) -> FrameSource:
+    """Open a source as the settings have it; files are shown again and again.
+
+    Raises:
+        UsageError: its text makes no sense.
+        CameraError: it cannot be opened.
+    """
+    return open_source(source, fps=settings.capture.fps, loop=True, camera=settings.camera, on_event=on_event)

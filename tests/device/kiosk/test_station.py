@@ -14,6 +14,7 @@ from skin_edge.config import Config
 from skin_edge.errors import CameraError, ModelError, SkinEdgeError, UsageError
 from skin_edge.kiosk.broadcast import FullError, Latest
 from skin_edge.kiosk.hooks import Hooks
+from skin_edge.kiosk.preview_feed import PreviewFeed
 from skin_edge.kiosk.requests import BusyError, CaptureRequest
 from skin_edge.kiosk.station import Station
 from skin_edge.model.classifier import Classifier
@@ -235,3 +236,31 @@ def test_a_watcher_gets_the_newest_and_knows_what_it_missed() -> None:
     import asyncio
 
     assert asyncio.run(_newest_only()) == [(3, "c"), (4, "d")]
+
+
+async def _failing_feed() -> tuple[Any, bool]:
+    import asyncio
+
+    def small() -> Any:
+        raise RuntimeError("the picture is no picture")
+
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    latest: Latest[bytes] = Latest(loop, most=1)
+
+    def tell() -> None:
+        loop.call_soon_threadsafe(ended.set)
+
+    feed = PreviewFeed(latest, small, lambda: 10.0, tell)
+    feed.start()
+    with latest.watching():
+        await asyncio.wait_for(ended.wait(), 10.0)
+    return feed.failure, ended.is_set()
+
+
+def test_a_preview_that_fails_is_told_and_does_not_stand_still() -> None:
+    import asyncio
+
+    failure, ended = asyncio.run(_failing_feed())
+    assert ended
+    assert "no picture" in str(failure)
