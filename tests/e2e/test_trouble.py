@@ -22,7 +22,7 @@ def test_camera_lost_and_back(start_kiosk, open_page) -> None:
     screen.until("document.getElementById('preview').naturalWidth > 0")
 
 
-def test_service_lost_and_back(start_kiosk, open_page) -> None:
+def test_service_lost_and_back(start_kiosk, open_page, axe) -> None:
     kiosk = start_kiosk("demo")
     screen = open_page(kiosk)
     screen.allowed += ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET"]
@@ -33,6 +33,7 @@ def test_service_lost_and_back(start_kiosk, open_page) -> None:
     assert "Connection to the service lost" in page.inner_text("#banners")
     assert page.locator("#shutter").is_disabled()
     screen.shot("800x480-en-service-lost")
+    assert axe(screen) == {}
 
     again = start_kiosk("demo", home=kiosk.home, port=kiosk.port)
     again.wait_for_camera()
