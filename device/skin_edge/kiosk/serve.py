@@ -43,7 +43,7 @@ READY_S: Final = 30.0
 #: Seconds for answers that are under way when the service is stopped.
 _GRACE_S: Final = 3
 
-#: A browser that is slow to ask again finds its connection open: 5 s, uvicorn's own, are soon over on a busy board.
+#: A browser that asks again finds its connection open: uvicorn's own 5 s are soon over on a busy board.
 _KEEP_ALIVE_S: Final = 60
 
 #: Connections at once, besides which a browser is told to come again.
