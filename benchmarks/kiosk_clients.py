@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import csv
+import math
 import re
 import statistics
 import time
@@ -24,7 +25,6 @@ import httpx
 import psutil
 from kiosk_process import Kiosk, running
 
-_RELOAD_S = 60.0
 _CAPTURE_S = 10.0
 _SAMPLE_S = 5.0
 _SLOW_EVERY = 5
@@ -40,6 +40,7 @@ class Seen:
     loads: int = 0
     captures: int = 0
     longest_gap_s: float = 0.0
+    machine_gap_s: float = 0.0
     errors: list[str] = field(default_factory=list)
 
 
@@ -72,10 +73,10 @@ async def listen(http: httpx.AsyncClient, seen: Seen, until: float) -> None:
                 return
 
 
-async def page(url: str, seen: Seen, end: float, number: int) -> None:
+async def page(url: str, seen: Seen, end: float, number: int, reload_s: float) -> None:
     """Be one page until the end, loaded anew now and then."""
     while time.monotonic() < end:
-        until = min(end, time.monotonic() + _RELOAD_S + number % 7)
+        until = min(end, time.monotonic() + reload_s + number % 7)
         try:
             async with httpx.AsyncClient(base_url=url, timeout=30.0, trust_env=False) as http:
                 html = await http.get("/")
@@ -89,6 +90,14 @@ async def page(url: str, seen: Seen, end: float, number: int) -> None:
         except (httpx.HTTPError, OSError) as error:
             seen.errors.append(f"client {number}: {error!r}")
             await asyncio.sleep(1.0)
+
+
+async def lag(seen: Seen, end: float) -> None:
+    """Note for how long this process itself was kept from running: what a busy machine adds to every gap."""
+    while time.monotonic() < end:
+        before = time.monotonic()
+        await asyncio.sleep(0.05)
+        seen.machine_gap_s = max(seen.machine_gap_s, time.monotonic() - before - 0.05)
 
 
 async def captures(kiosk: Kiosk, seen: Seen, end: float) -> None:
@@ -106,6 +115,7 @@ async def sample(kiosk: Kiosk, rows: list[dict[str, float]], begun: float, end: 
     """Note the kiosk's memory and descriptors every few seconds."""
     process = psutil.Process(kiosk.pid)
     while time.monotonic() < end:
+        figures = (await asyncio.to_thread(kiosk.http.get, "/metrics")).text
         rows.append(
             {
                 "seconds": round(time.monotonic() - begun, 1),
@@ -113,18 +123,28 @@ async def sample(kiosk: Kiosk, rows: list[dict[str, float]], begun: float, end: 
                 "descriptors": process.num_fds(),
                 "threads": process.num_threads(),
                 "cpu_s": round(sum(process.cpu_times()[:2]), 2),
+                "preview_clients": figure(figures, "preview_clients"),
+                "dropped": figure(figures, "preview_frames_dropped_total"),
             }
         )
         await asyncio.sleep(_SAMPLE_S)
 
 
-async def run(kiosk: Kiosk, clients: int, seconds: float) -> tuple[Seen, list[dict[str, float]]]:
+async def run(
+    kiosk: Kiosk, clients: int, seconds: float, reload_s: float
+) -> tuple[Seen, list[dict[str, float]]]:
     """Return what was seen and sampled."""
     seen, rows, begun = Seen(), [], time.monotonic()
     end = begun + seconds
-    pages = [page(str(kiosk.http.base_url), seen, end, number) for number in range(clients)]
-    await asyncio.gather(captures(kiosk, seen, end), sample(kiosk, rows, begun, end), *pages)
+    pages = [page(str(kiosk.http.base_url), seen, end, number, reload_s) for number in range(clients)]
+    await asyncio.gather(lag(seen, end), captures(kiosk, seen, end), sample(kiosk, rows, begun, end), *pages)
     return seen, rows
+
+
+def figure(text: str, name: str) -> float:
+    """Return a figure out of the text of /metrics."""
+    found = re.search(rf"^skin_edge_{name} (\S+)$", text, re.M)
+    return float(found[1]) if found else math.nan
 
 
 def slope(rows: list[dict[str, float]], column: str) -> float:
@@ -141,26 +161,28 @@ def main() -> None:
     parser.add_argument("--source", default="fault:none,size=640x480,fps=30")
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--reload", type=float, default=60.0, metavar="S", help="seconds a page is kept")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     with running(arguments.source, {}) as kiosk:
-        seen, rows = asyncio.run(run(kiosk, arguments.clients, arguments.minutes * 60))
+        seen, rows = asyncio.run(run(kiosk, arguments.clients, arguments.minutes * 60, arguments.reload))
         time.sleep(2.0)
         process = psutil.Process(kiosk.pid)
         left = (process.memory_info().rss // 1024, process.num_fds())
-        dropped = re.search(
-            r"^skin_edge_preview_frames_dropped_total (\S+)", kiosk.http.get("/metrics").text, re.M
-        )
+        watching = figure(kiosk.http.get("/metrics").text, "preview_clients")
     print(
         f"{arguments.clients} clients, {arguments.minutes:g} min: {seen.loads} page loads, "
         f"{seen.pictures} pictures, {seen.events} events, {seen.captures} captures, {len(seen.errors)} errors"
     )
-    print(f"pictures that slow clients missed: {float(dropped[1]) if dropped else 0:.0f}")
-    print(f"longest gap between two pictures: {seen.longest_gap_s:.2f} s")
+    print(f"pictures that slow clients missed: {rows[-1]['dropped']:.0f}")
+    print(
+        f"longest gap between two pictures: {seen.longest_gap_s:.2f} s; "
+        f"the clients' process itself was kept waiting for up to {seen.machine_gap_s:.2f} s"
+    )
     print(
         f"second half: resident memory {slope(rows, 'rss_kb'):+.0f} kB of {rows[-1]['rss_kb']:.0f}, "
         f"descriptors {slope(rows, 'descriptors'):+.0f} of {rows[-1]['descriptors']:.0f}; when all had gone: "
-        f"{left[0]} kB, {left[1]} descriptors"
+        f"{left[0]} kB, {left[1]} descriptors, {watching:.0f} watchers"
     )
     print(f"processor: {rows[-1]['cpu_s'] / rows[-1]['seconds']:.2f} of a core")
     for error in seen.errors[:10]:

@@ -59,7 +59,7 @@ def test_the_map_fades_by_keyboard(demo, open_page) -> None:
     screen.until("getComputedStyle(document.getElementById('result-map')).opacity === '1'")
 
 
-def test_uncertain_says_why(start_kiosk, lesion, open_page) -> None:
+def test_uncertain_says_why(start_kiosk, lesion, open_page, axe) -> None:
     screen = open_page(start_kiosk(f"replay:{lesion('uncertain')}"))
     screen.capture()
     screen.shot("800x480-en-uncertain")
@@ -70,9 +70,10 @@ def test_uncertain_says_why(start_kiosk, lesion, open_page) -> None:
     ]
     assert "refer the person to a clinician" in page.inner_text("#result-todo")
     assert page.locator("#odds").is_visible()
+    assert axe(screen) == {}
 
 
-def test_a_refused_picture_says_why_and_gives_no_probability(start_kiosk, lesion, open_page) -> None:
+def test_a_refused_picture_says_why_and_gives_no_probability(start_kiosk, lesion, open_page, axe) -> None:
     screen = open_page(start_kiosk(f"replay:{lesion('dark')}"))
     page = screen.page
     page.locator('#hint[data-level="poor"]').wait_for()
@@ -83,6 +84,7 @@ def test_a_refused_picture_says_why_and_gives_no_probability(start_kiosk, lesion
     assert page.locator("#result-why li").all_inner_texts() == ["Too dark: add light, and uncover the lens."]
     assert page.locator("#odds").is_hidden()
     assert page.locator("#fader").is_hidden()
+    assert axe(screen) == {}
 
 
 def test_everything_by_keyboard_alone(demo, open_page) -> None:

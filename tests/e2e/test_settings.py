@@ -80,3 +80,25 @@ def test_whoever_comes_next_finds_the_settings_locked(demo, open_page, open_sett
     screen.view("history")
     screen.page.click('[data-go="settings"]')
     screen.view("pin")
+
+
+def test_a_finger_types_a_number_and_the_settings_stay_open(demo, open_page, open_settings) -> None:
+    screen = open_page(demo, has_touch=True)
+    page = screen.page
+    open_settings(screen)
+    page.tap("#setting-retention_days")
+    screen.view("entry")
+    for digit in "90":
+        page.tap(f'#keyboard .key:text-is("{digit}")')
+    page.tap("#entry-done")
+    screen.view("settings")
+    assert page.input_value("#setting-retention_days") == "90"
+    page.tap("#settings-save")
+    page.locator("#settings-saved:not(:empty)").wait_for()
+
+    page.tap("#setting-retention_days")
+    page.tap('[data-go="capture"]')
+    screen.view("capture")
+    screen.until("!document.querySelector('[data-go=\"settings\"]').disabled")
+    page.tap('[data-go="settings"]')
+    screen.view("pin")

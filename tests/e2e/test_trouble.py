@@ -22,7 +22,7 @@ def test_camera_lost_and_back(start_kiosk, open_page) -> None:
     screen.until("document.getElementById('preview').naturalWidth > 0")
 
 
-def test_service_lost_and_back(start_kiosk, open_page) -> None:
+def test_service_lost_and_back(start_kiosk, open_page, axe) -> None:
     kiosk = start_kiosk("demo")
     screen = open_page(kiosk)
     screen.allowed += ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET"]
@@ -33,6 +33,7 @@ def test_service_lost_and_back(start_kiosk, open_page) -> None:
     assert "Connection to the service lost" in page.inner_text("#banners")
     assert page.locator("#shutter").is_disabled()
     screen.shot("800x480-en-service-lost")
+    assert axe(screen) == {}
 
     again = start_kiosk("demo", home=kiosk.home, port=kiosk.port)
     again.wait_for_camera()
@@ -57,3 +58,25 @@ def test_a_result_that_cannot_be_saved_is_told_and_not_shown(demo, open_page) ->
     assert "could not be saved" in page.inner_text("#capture-error")
     screen.view("capture")
     assert page.evaluate("document.activeElement.id") == "shutter"
+
+
+def test_a_preview_that_breaks_is_asked_for_again(demo, open_page) -> None:
+    screen = open_page(demo)
+    screen.allowed.append("/preview.mjpg")
+    page = screen.page
+    asked: list[str] = []
+
+    def refuse(route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=503, body="")
+
+    page.route("**/preview.mjpg*", refuse)
+    page.click('[data-go="history"]')
+    page.click('[data-go="capture"]')
+    screen.until("document.getElementById('preview').complete")
+    while len(asked) < 3:
+        page.wait_for_timeout(100)
+    page.unroute("**/preview.mjpg*")
+    screen.until("document.getElementById('preview').naturalWidth > 0")
+    # It waited between its tries: half a second, then a second.
+    assert len(asked) <= 4

@@ -38,7 +38,8 @@ class Latest(Generic[T]):
         self._lock = threading.Lock()
         self._issue: Issue[T] | None = None
         self._number = 0
-        self._news = asyncio.Event()
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._end = asyncio.Event()
         self._closed = False
         self._watchers = 0
         self.wanted = threading.Event()
@@ -72,7 +73,8 @@ class Latest(Generic[T]):
         """Wake everybody for the last time; in the loop's thread."""
         self._closed = True
         self.wanted.set()  # whoever waits for watchers is to look up and see the end
-        self._news.set()
+        self._end.set()
+        self._turn()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -92,6 +94,10 @@ class Latest(Generic[T]):
             if not self._watchers and not self._closed:
                 self.wanted.clear()
 
+    async def until_closed(self) -> None:
+        """Return when there will be no more news."""
+        await self._end.wait()
+
     async def after(self, number: int, timeout_s: float) -> Issue[T] | None:
         """Return the newest value with a number above `number`, waiting for one.
 
@@ -100,16 +106,34 @@ class Latest(Generic[T]):
         deadline = self._loop.time() + timeout_s
         while not self._closed:
             with self._lock:
-                issue, news = self._issue, self._news
+                issue = self._issue
             if issue is not None and issue.number > number:
                 return issue
-            try:
-                await asyncio.wait_for(news.wait(), deadline - self._loop.time())
-            except asyncio.TimeoutError:
+            if self._loop.time() >= deadline:
                 return None
+            await self._news_by(deadline)
         return None
 
+    async def _news_by(self, deadline: float) -> None:
+        """Return at the next news, or when the time is over.
+
+        Not `asyncio.wait_for`, which before Python 3.12 loses a cancellation that comes together with the
+        news: a stream whose client had gone would go on for ever.
+        """
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        timer = self._loop.call_at(deadline, _wake, waiter)
+        self._waiting.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiting.discard(waiter)
+            timer.cancel()
+
     def _turn(self) -> None:
-        if not self._closed:
-            self._news.set()
-            self._news = asyncio.Event()
+        for waiter in tuple(self._waiting):
+            _wake(waiter)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

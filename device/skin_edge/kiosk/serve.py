@@ -43,6 +43,9 @@ READY_S: Final = 30.0
 #: Seconds for answers that are under way when the service is stopped.
 _GRACE_S: Final = 3
 
+#: A browser that asks again finds its connection open: uvicorn's own 5 s are soon over on a busy board.
+_KEEP_ALIVE_S: Final = 60
+
 #: Connections at once, besides which a browser is told to come again.
 _MOST_CONNECTIONS: Final = 512
 
@@ -198,6 +201,7 @@ class _Service:
             access_log=False,  # an address may hold the token
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
             limit_concurrency=_MOST_CONNECTIONS,
             timeout_graceful_shutdown=_GRACE_S,
             ssl_certfile=settings.tls_cert and str(Path(settings.tls_cert).expanduser()),

@@ -22,6 +22,9 @@ from skin_edge.kiosk.refusal import RefusalError
 
 _BOUNDARY: Final = b"skin-edge-frame"
 
+#: Seconds for the end of a stream to be taken.
+_END_S: Final = 0.5
+
 #: An event is sent at least so often, and a stream that is closed is noticed.
 EVENT_S: Final = 5.0
 
@@ -56,20 +59,24 @@ class _Stream(ABC):
         headers = [(b"content-type", self.media_type), (b"x-accel-buffering", b"no")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         sending = asyncio.ensure_future(self._send_all(send))
-        leaving = asyncio.ensure_future(_disconnected(receive))
+        ends = (
+            asyncio.ensure_future(_disconnected(receive)),
+            asyncio.ensure_future(self._latest.until_closed()),
+        )
         try:
-            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sending, *ends}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (sending, leaving):
+            for task in (sending, *ends):
                 task.cancel()
-            await asyncio.gather(sending, leaving, return_exceptions=True)
+            await asyncio.gather(sending, *ends, return_exceptions=True)
         if not sending.cancelled() and (error := sending.exception()) is not None:
             if isinstance(error, OSError):
                 return  # the client went away in the middle of a picture
             raise error
         if self._latest.closed:
-            with suppress(OSError):
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            with suppress(OSError, asyncio.TimeoutError):  # a client that is stuck takes no end either
+                end = send({"type": "http.response.body", "body": b"", "more_body": False})
+                await asyncio.wait_for(end, _END_S)
 
     @abstractmethod
     async def _send_all(self, send: Send) -> None:

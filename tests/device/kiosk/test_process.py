@@ -51,6 +51,25 @@ def test_sigterm_ends_it_well_with_streams_open_and_the_log_whole(
     assert "Traceback" not in "".join(kiosk.stderr)
 
 
+def test_a_client_that_takes_nothing_does_not_keep_it_from_ending(start_kiosk: Any, wait_until: Any) -> None:
+    kiosk = start_kiosk("fault:none,size=1280x720", config={"camera": {"preview_width": 1280}})
+    with socket.socket() as stuck:
+        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stuck.connect((kiosk.http.base_url.host, kiosk.http.base_url.port))
+        stuck.sendall(b"GET /preview.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+        def is_stuck() -> bool:
+            before = kiosk.metric("skin_edge_preview_frames_total")
+            time.sleep(2.0)
+            return 0 < before == kiosk.metric("skin_edge_preview_frames_total")
+
+        wait_until(is_stuck, 30.0)
+        begun = time.monotonic()
+        assert kiosk.stop(signal.SIGTERM) == 0
+        assert time.monotonic() - begun < 10
+    assert "Traceback" not in "".join(kiosk.stderr)
+
+
 def test_ctrl_c_ends_it_with_130(start_kiosk: Any) -> None:
     kiosk = start_kiosk()
     assert kiosk.stop(signal.SIGINT) == 130

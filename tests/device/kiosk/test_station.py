@@ -264,3 +264,36 @@ def test_a_preview_that_fails_is_told_and_does_not_stand_still() -> None:
     failure, ended = asyncio.run(_failing_feed())
     assert ended
     assert "no picture" in str(failure)
+
+
+async def _cancelled_with_the_news() -> int:
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    latest: Latest[str] = Latest(loop, most=100)
+
+    async def watch() -> None:
+        number = 0
+        with latest.watching():
+            while True:
+                issue = await latest.after(number, 60.0)
+                assert issue is not None
+                number = issue.number
+
+    watchers = [asyncio.ensure_future(watch()) for _ in range(100)]
+    for at, watcher in enumerate(watchers):
+        await asyncio.sleep(0)
+        latest.publish(str(at))
+        loop.call_soon(watcher.cancel)
+        await asyncio.sleep(0)
+    await asyncio.wait(watchers, timeout=2.0)
+    left = latest.watchers
+    for watcher in watchers:
+        watcher.cancel()
+    return left
+
+
+def test_a_watcher_that_goes_in_the_moment_of_news_is_gone() -> None:
+    import asyncio
+
+    assert asyncio.run(_cancelled_with_the_news()) == 0

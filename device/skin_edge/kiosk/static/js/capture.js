@@ -4,6 +4,7 @@ import { post } from "./api.js";
 import { announce, byId, setText } from "./dom.js";
 import { enterText } from "./entry.js";
 import { _ } from "./i18n.js";
+import { switchTo } from "./language.js";
 import { connected, onState, state } from "./live.js";
 import { renewPreview, startPreview, stopPreview } from "./preview.js";
 import { onView, show, shown } from "./views.js";
@@ -59,7 +60,7 @@ async function capture() {
     capturing = false;
     refresh();
     byId("capture-error").textContent = failure(error);
-    if (error.code === "csrf") location.reload();
+    if (error.code === "csrf") switchTo();
     if (error.code === "consent") show("consent");
     else if (shown() === "capture") shutter.focus({ preventScroll: true });
   }

@@ -6,7 +6,7 @@ import { onView, show } from "./views.js";
 
 let asked = null;
 
-/** Ask for a text: `done(text)` or `cancel()` is called, and shows what comes next. */
+/** Ask for a text: `done(text)` or `cancel()` is called, and shows what comes next; `left(next)`, whatever comes next. */
 export function enterText(request) {
   asked = request;
   show("entry");
@@ -20,10 +20,11 @@ export function setUpEntry() {
       byId("entry-help").textContent = asked.help;
       input.value = asked.value ?? "";
       input.maxLength = asked.maxLength ?? 80;
-      keyboardFor(input, { latin: asked.latin ?? false });
+      keyboardFor(input, { latin: asked.latin ?? false, digits: asked.digits ?? false });
       input.setSelectionRange(input.value.length, input.value.length);
       return input;
     },
+    leave: (next) => asked.left?.(next),
   });
   byId("entry-form").addEventListener("submit", (event) => {
     event.preventDefault();

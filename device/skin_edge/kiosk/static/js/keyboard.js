@@ -11,11 +11,23 @@ let layout = lang in LAYOUTS ? lang : "en";
 let page = 0;
 
 /** Draw the keyboard for a text field. Pseudonyms are in Latin letters mostly, so `latin` starts with those. */
-export function keyboardFor(field, { latin = false } = {}) {
+export function keyboardFor(field, { latin = false, digits = false } = {}) {
   input = field;
+  if (digits) return drawDigits();
   layout = latin && lang !== "es" ? "en" : lang in LAYOUTS ? lang : "en";
   page = latin && (layout === "en" || layout === "es") ? 1 : 0;
-  draw();
+  return draw();
+}
+
+function drawDigits() {
+  place.dir = "ltr";
+  place.replaceChildren(
+    el("div", { class: "keys" }, ...[..."1234567890"].map((digit) => key(digit, { onclick: () => type(digit) }))),
+    el("div", { class: "keys" },
+      key(".", { class: "key w4", onclick: () => type(".") }),
+      el("span", { class: "w4" }),
+      key(icon("erase"), { class: "key tool w2", "aria-label": _("Delete"), "data-key": "erase", onclick: erase })),
+  );
 }
 
 function draw() {

@@ -13,7 +13,8 @@ export function setUpLanguage() {
   }
 }
 
-function switchTo(code) {
+/** Load the page anew, in its own language or another, and go on with who is in front of the camera. */
+export function switchTo(code = document.documentElement.lang) {
   keepOpen();
   sessionStorage.setItem(KEY, JSON.stringify({ view: shown(), visit, result: currentResult() }));
   location.replace(`/?${new URLSearchParams({ lang: code })}`);

@@ -33,6 +33,17 @@ export function renewPreview() {
   connect();
 }
 
+// A page in the background would only cost: a browser has few connections to one server, and each is encoded for.
+document.addEventListener("visibilitychange", () => {
+  if (!wanted) return;
+  if (document.hidden) {
+    clearTimeout(again);
+    picture.removeAttribute("src");
+  } else {
+    renewPreview();
+  }
+});
+
 function connect() {
   clearTimeout(again);
   clearInterval(sizer);

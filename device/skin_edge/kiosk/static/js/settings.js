@@ -2,6 +2,7 @@
 
 import { get, post } from "./api.js";
 import { byId, el } from "./dom.js";
+import { enterText } from "./entry.js";
 import { _, number } from "./i18n.js";
 import { state } from "./live.js";
 import { onView, show } from "./views.js";
@@ -25,18 +26,15 @@ export function setUpSettings() {
   form.addEventListener("submit", (event) => { event.preventDefault(); save(); });
   byId("settings-lock").addEventListener("click", () => show("capture"));
   onView("settings", {
-    enter() {
+    enter(argument) {
+      if (argument?.back) return null; // from typing a number: what was changed is still in the form
       say("", "");
       // Asked only where it is known to be open: a refusal is noise in a browser's log.
       if (state?.locked !== false && !unlocked) return show("pin", { choose: state?.pin_set === false });
       load();
       return undefined;
     },
-    // Whoever comes next must not find them open.
-    leave(next) {
-      unlocked = false;
-      if (next !== "pin" && !leaving) post("/api/lock", {}).catch(() => {});
-    },
+    leave: (next) => { if (next !== "entry") close(next); },
   });
 }
 
@@ -47,6 +45,12 @@ let unlocked = false; // by the PIN a moment ago; the state may not have told ye
 export function openSettings() {
   unlocked = true;
   show("settings");
+}
+
+// Whoever comes next must not find them open.
+function close(next) {
+  unlocked = false;
+  if (next !== "pin" && !leaving) post("/api/lock", {}).catch(() => {});
 }
 
 /** The page is about to be loaded again in another language: leave the settings open. */
@@ -125,7 +129,18 @@ function numeric(setting) {
     const next = Math.min(setting.max ?? Infinity, Math.max(setting.min ?? -Infinity, now + by));
     input.value = setting.null && input.value !== "" && now + by < (setting.min ?? -Infinity) ? "" : String(next);
   };
-  const name = (NAMES[setting.name] ?? [setting.name])[0];
+  const [name, help] = NAMES[setting.name] ?? [setting.name, ""];
+  // A finger has no keyboard, and a hundred days are a hundred presses. At the click, not before: one that
+  // came after the views have changed would press a key.
+  input.addEventListener("click", (event) => {
+    if (event.pointerType !== "touch") return;
+    const back = () => show("settings", { back: true });
+    enterText({
+      label: name, help, value: input.value, maxLength: 8, digits: true, cancel: back,
+      done: (text) => { input.value = text; back(); },
+      left: (next) => { if (next !== "settings") close(next); },
+    });
+  });
   const element = el("div", { class: "control" },
     el("button", { type: "button", class: "secondary square", "aria-label": _("{name}: less", { name }), onclick: () => shift(-1) }, "−"),
     input,
