@@ -131,6 +131,7 @@ def test_no_acknowledged_result_is_lost_at_any_power_cut(service: Service) -> No
         lost = acknowledged - logged
         where = f"seed {seed}, cut {number}"
         assert not lost, f"{where}: {len(lost)} of {len(acknowledged)} acknowledged results lost"
+        log.info("cut %d: %d acknowledged so far, %d rows", number + 1, len(acknowledged), len(logged))
         assert restarts == 0, f"{where}: healthy only after a restart\n{service.journal()}"
     assert acknowledged <= service.logged(), "in the file, and not listed"
     verdict = service.machine.ssh(f"sqlite3 {HOME}/results.sqlite3 'PRAGMA integrity_check'").stdout
