@@ -195,9 +195,7 @@ class ModelConfig(Strict, frozen=True):
     ] = 1
     keep: Annotated[
         int,
-        Meta(
-            ge=2, le=100, description="Installed bundles kept; the one in use and the one before always are."
-        ),
+        Meta(ge=2, le=100, description="Installed bundles kept; the one in use and the one before always."),
     ] = 3
     allowed_signers: Annotated[
         AbsolutePath | None,
@@ -211,7 +209,7 @@ class ModelConfig(Strict, frozen=True):
         Meta(
             ge=1.0,
             le=3600.0,
-            description="Seconds a new model has to show a frame classified by the service.",
+            description="Seconds that a new model has to classify a frame in the service.",
         ),
     ] = 120.0
 

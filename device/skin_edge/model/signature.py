@@ -2,9 +2,9 @@
 
     ssh-keygen -Y sign -f KEY -n skin-edge manifest.yaml        makes manifest.yaml.sig
 
-The manifest lists the SHA-256 of every other file, so its signature covers the whole bundle. Where a device has
-a file of allowed signers (ssh-keygen(1), ALLOWED SIGNERS), nothing unsigned and nothing signed by another key
-is installed there.
+The manifest lists the SHA-256 of every other file, so its signature covers the whole bundle. Where a device
+has a file of allowed signers (ssh-keygen(1), ALLOWED SIGNERS), nothing is installed that is unsigned or signed
+by another key.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def check_signature(bundle: Bundle, allowed: Path) -> str:
     """Return who signed a bundle, as the file of allowed signers calls them.
 
     Raises:
-        BundleError: it is not signed, by nobody who is allowed, or ssh-keygen is missing (code ``signature``).
+        BundleError: not signed, or by nobody who is allowed, or ssh-keygen is missing (code ``signature``).
     """
     if bundle.signature is None:
         raise _refused(bundle, f"not signed, and this device takes signed models only ({allowed})")

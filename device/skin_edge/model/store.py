@@ -34,12 +34,13 @@ from skin_edge.model.write import write_files
 from skin_edge.strict import Strict
 
 FOLDER: Final = "models"
-CURRENT, PREVIOUS = "current", "previous"
 ACTIVATION: Final = "activation.json"
 LOCK: Final = ".lock"
 _STAGING: Final = ".staging-"
 
 Link = Literal["current", "previous"]
+CURRENT: Final[Link] = "current"
+PREVIOUS: Final[Link] = "previous"
 
 
 class Activation(Strict, frozen=True):
@@ -189,7 +190,7 @@ class ModelStore:
             ) from None
         if there.manifest_yaml != bundle.manifest_yaml:
             raise BundleError(
-                f"{identity} is installed already, with other contents: give the new model a version of its own",
+                f"{identity} is installed already with other contents: give the new one another version",
                 code="bundle-conflict",
             )
 
