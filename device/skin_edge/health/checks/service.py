@@ -1,49 +1,48 @@
-"""The systemd service, where there is one."""
+"""The systemd service, where there is one: is it as `skin-edge service status` wants it."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from typing import Final
 
+from skin_edge.errors import HealthError
 from skin_edge.health.checks.check import Context, Finding
+from skin_edge.service import unit
+from skin_edge.service.endpoint import ask, page_url
+from skin_edge.service.layout import STATE_DIR, UNIT
 
-UNIT: Final = "skin-edge.service"
-_TIMEOUT_S: Final = 10.0
-_PROPERTIES: Final = ("LoadState", "ActiveState", "SubState", "UnitFileState", "Result", "NRestarts", "User")
-#: State folder of the service, whatever that of the user is who asks.
-_STATE: Final = "var/lib/skin-edge"
-#: A service that was restarted so often does not run, it is being kept alive.
-_MANY_RESTARTS: Final = 5
+#: Longer than a page that lives takes, shorter than anybody waits for the doctor.
+_HEALTH_TIMEOUT_S: Final = 10.0
 
 
 def check_service(context: Context) -> Finding:
-    """Is the service enabled, running, and running without being restarted again and again."""
-    systemctl = shutil.which("systemctl")
-    # sd_booted(3): the folder is there where systemd is the machine's init, not merely installed
-    if systemctl is None or not (context.root / "run/systemd/system").is_dir():
+    """Is the service enabled, running, healthy, and without being restarted again and again."""
+    if not unit.systemd_runs(context.root):
         return Finding(status="skip", message="systemd does not run this machine")
-    done = subprocess.run(
-        [systemctl, "show", UNIT, f"--property={','.join(_PROPERTIES)}"],
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode:
-        return Finding(
-            status="fail",
-            message=f"systemctl cannot tell about {UNIT}: {done.stderr.strip()[:200]}",
-            fix=f"systemctl status {UNIT}",
-        )
-    unit = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
-    return _foreign_state(unit, context) or judge(unit)
+    try:
+        told = unit.show(UNIT)
+    except HealthError as error:
+        return Finding(status="fail", message=str(error), fix=f"systemctl status {UNIT}")
+    judgement = unit.judge(UNIT, told)
+    data: dict[str, object] = dict(told)
+    if (foreign := _foreign_state(told, context)) is not None:
+        return foreign
+    if judgement.status in ("ok", "warn") and told.get("ActiveState") == "active":
+        health = ask(page_url(context.settings.kiosk), _HEALTH_TIMEOUT_S)
+        data["health"] = {"http": health.status, "message": health.why}
+        if not health.ok:
+            return Finding(
+                status="fail",
+                message=f"{UNIT} runs and is not healthy: {health.why}",
+                fix=f"journalctl -u {UNIT} -n 50 says why",
+                data=data,
+            )
+    return Finding(status=judgement.status, message=judgement.message, fix=judgement.fix, data=data)
 
 
-def _foreign_state(unit: dict[str, str], context: Context) -> Finding | None:
+def _foreign_state(told: dict[str, str], context: Context) -> Finding | None:
     """A finding where the service cannot write its own state folder: `sudo skin-edge capture` made it."""
-    state, user = context.root / _STATE, unit.get("User") or "root"
-    if unit.get("LoadState") != "loaded" or user == "root" or not state.is_dir():
+    state, user = context.root / STATE_DIR, told.get("User") or "root"
+    if told.get("LoadState") != "loaded" or user == "root" or not state.is_dir():
         return None
     try:
         owner = state.owner()
@@ -55,44 +54,5 @@ def _foreign_state(unit: dict[str, str], context: Context) -> Finding | None:
         status="fail",
         message=f"{state} belongs to {owner}, but {UNIT} runs as {user} and cannot log there",
         fix=f"sudo chown -R {user}: {state}",
-        data=dict(unit),
+        data=dict(told),
     )
-
-
-def judge(unit: dict[str, str]) -> Finding:
-    """Return the finding for what `systemctl show` printed, by property."""
-    load, active, sub = unit.get("LoadState", ""), unit.get("ActiveState", ""), unit.get("SubState", "")
-    enabled, restarts = unit.get("UnitFileState", ""), int(unit.get("NRestarts") or 0)
-
-    def finding(status: str, message: str, fix: str | None = None) -> Finding:
-        return Finding(status=status, message=message, fix=fix, data=dict(unit))  # type: ignore[arg-type]
-
-    if load == "not-found":
-        return finding("skip", f"{UNIT} is not installed; skin-edge is started by hand here")
-    if load != "loaded":
-        return finding(
-            "fail",
-            f"{UNIT} cannot be started: its unit is {load}",
-            f"systemctl unmask {UNIT}" if load == "masked" else f"systemctl status {UNIT} says why",
-        )
-    if active == "failed" or sub == "auto-restart":
-        return finding(
-            "fail",
-            f"{UNIT} does not run ({sub or active}, {unit.get('Result', '')}), restarted {restarts} times",
-            f"journalctl -u {UNIT} -n 50 says why; then systemctl restart {UNIT}",
-        )
-    if active not in ("active", "activating", "reloading"):
-        return finding("warn", f"{UNIT} is installed and does not run", f"systemctl enable --now {UNIT}")
-    if not enabled.startswith(("enabled", "static", "generated", "alias")):
-        return finding(
-            "warn",
-            f"{UNIT} runs, and will not after the next start of the machine ({enabled})",
-            f"systemctl enable {UNIT}",
-        )
-    if restarts >= _MANY_RESTARTS:
-        return finding(
-            "warn",
-            f"{UNIT} runs, but was restarted {restarts} times since it was started by hand or at boot",
-            f"journalctl -u {UNIT} says why",
-        )
-    return finding("ok", f"{UNIT} is enabled and {active}, restarted {restarts} times")
