@@ -3,8 +3,8 @@
     ssh-keygen -Y sign -f KEY -n skin-edge manifest.yaml        makes manifest.yaml.sig
 
 The manifest lists the SHA-256 of every other file, so its signature covers the whole bundle. Where a device
-has a file of allowed signers (ssh-keygen(1), ALLOWED SIGNERS), nothing is installed that is unsigned or signed
-by another key.
+has a file of allowed signers (ssh-keygen(1), ALLOWED SIGNERS), nothing is installed that is unsigned or
+signed by another key.
 """
 
 from __future__ import annotations

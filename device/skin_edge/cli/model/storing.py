@@ -15,6 +15,7 @@ from skin_edge.config import Config, load_config
 from skin_edge.errors import SkinEdgeError, StorageError
 
 if TYPE_CHECKING:
+    from skin_edge.model.activation import Service
     from skin_edge.model.store import ModelStore
 
 INSTALL_EPILOG = """\b
@@ -179,8 +180,10 @@ def _store(settings: Config) -> ModelStore:
     return ModelStore(settings.state_dir())
 
 
-def _service(settings: Config) -> Any:
-    raise NotImplementedError
+def _service(settings: Config) -> Service:
+    from skin_edge.service.restarting import SystemdService
+
+    return SystemdService.of(settings.kiosk)
 
 
 def _activate(store: ModelStore, identity: str | None, settings: Config) -> bool:
