@@ -168,7 +168,7 @@ OPERATIONS = ("replace", "rename", "symlink_to", "unlink", "mkdir", "rmdir", "ch
 def cut_at(step: int, job: Callable[[], None]) -> bool:
     """Run `job` in a child that ends without a word at its `step`-th change; False if it lived.
 
-    Nothing is cleaned up on the way, as with a power cut. What was not flushed is not lost here: `make test-vm`
+    """Run `job` in a child that ends without a word at its `step`-th change; False if it came to its end.
     is for that.
     """
     child = os.fork()
