@@ -168,8 +168,8 @@ OPERATIONS = ("replace", "rename", "symlink_to", "unlink", "mkdir", "rmdir", "ch
 def cut_at(step: int, job: Callable[[], None]) -> bool:
     """Run `job` in a child that ends without a word at its `step`-th change; False if it came to its end.
 
-    Nothing is cleaned up on the way, as with a power cut. What was not flushed is not lost here: for that there
-    is the machine of `make test-vm`.
+    Nothing is cleaned up on the way, as with a power cut. What was not flushed is not lost here: the
+    machine of `make test-vm` shows that.
     """
     child = os.fork()
     if child == 0:

@@ -9,6 +9,7 @@ import typer
 
 from skin_edge import DISCLAIMER
 from skin_edge.cli import console
+from skin_edge.cli.model.where import state_dir
 from skin_edge.cli.options import ConfigOption, JsonOption
 from skin_edge.config import Config, load_config
 from skin_edge.model.bundle import Bundle, open_bundle
@@ -75,7 +76,7 @@ def verify(bundle: BundleArgument = None, as_json: JsonOption = False, config: C
 def _bundle_in_use(settings: Config) -> Path:
     if settings.model.path is not None:
         return Path(settings.model.path).expanduser()
-    return active_bundle_path(settings.state_dir())
+    return active_bundle_path(state_dir(settings))
 
 
 def _describe(bundle: Bundle) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skin_edge.cli import console
+from skin_edge.cli.model.where import state_dir
 from skin_edge.cli.options import ConfigOption, JsonOption
 from skin_edge.config import Config, load_config
 from skin_edge.errors import SkinEdgeError, StorageError
@@ -156,28 +157,28 @@ def recover(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
     Does nothing while another command is changing the store: what that has switched is on trial.
     """
+    from skin_edge.model.activation import SHIPPED
+
     store = _store(load_config(config))
     undone = None
-    if store.activation() is not None:
+    if (unconfirmed := store.activation()) is not None:
         try:
-            before = store.activation()
             with store.locked():
-                undone = before.trial if before is not None else None
+                undone = unconfirmed.trial or SHIPPED
         except StorageError as error:
             if error.code != "store-locked":
                 raise
     if as_json:
         console.emit_json({"undone": undone, **_in_use(store)})
     elif undone is not None:
-        console.emit(
-            f"{undone} was not confirmed; {_in_use(store)['current'] or 'the shipped model'} is in use"
-        )
+        console.emit(f"{undone} was not confirmed, so it is no longer in use")
+        _say_in_use(_in_use(store))
 
 
 def _store(settings: Config) -> ModelStore:
     from skin_edge.model.store import ModelStore
 
-    return ModelStore(settings.state_dir())
+    return ModelStore(state_dir(settings))
 
 
 def _service(settings: Config) -> Service:
