@@ -1,4 +1,4 @@
-"""Put a model to use: switch, restart the service, see a classified frame, and confirm, or switch back.
+"""Put a model to use: see a classified frame, switch, restart the service, and confirm or switch back.
 
 Nothing counts as in use before it has classified a frame on this machine: first in a process of its own, then
 in the service where that runs. What fails is undone, with the reason; what is cut short is undone later.
@@ -27,6 +27,7 @@ from skin_edge.model.verify import Verification, verify_bundle
 logger = logging.getLogger(__name__)
 
 SHIPPED: Final = "shipped"
+_SHIPPED_NAME: Final = "the shipped model"
 UNHEALTHY: Final = "model-unhealthy"
 #: A cold start and one frame take about ten seconds on a Pi Zero 2, and twenty in an emulated machine.
 TRIAL_TIMEOUT_S: Final = 120.0
@@ -120,10 +121,13 @@ def activate(store: ModelStore, identity: str | None, service: Service, timeout_
     if before == identity:
         return False
     bundle = verify_bundle(_directory(store, identity)).bundle
+    try:
+        try_frame(bundle)
+    except HealthError as error:
+        raise _not_used(identity, error, f"{before or _SHIPPED_NAME} stays in use") from error
     activation = store.begin(identity)
     served = False
     try:
-        try_frame(bundle)
         if service.running():
             served = True
             logger.info("restarting the service with %s", identity or SHIPPED)
@@ -132,15 +136,16 @@ def activate(store: ModelStore, identity: str | None, service: Service, timeout_
         store.commit()
     except BaseException as error:
         store.undo(activation)
-        back = before or "the shipped model"
         if served:
             _return_to(store, before, service, timeout_s)
-        if isinstance(error, SkinEdgeError):
-            raise HealthError(
-                f"{identity or SHIPPED}: not put to use: {error}; {back} is in use again", code=UNHEALTHY
-            ) from error
+        if isinstance(error, HealthError):
+            raise _not_used(identity, error, f"{before or _SHIPPED_NAME} is in use again") from error
         raise
     return True
+
+
+def _not_used(identity: str | None, error: HealthError, instead: str) -> HealthError:
+    return HealthError(f"{identity or SHIPPED}: not put to use: {error}; {instead}", code=UNHEALTHY)
 
 
 def rollback(store: ModelStore, service: Service, timeout_s: float) -> str:

@@ -139,7 +139,7 @@ def test_a_model_that_classifies_no_frame_does_not_come_to_the_service(
 
     monkeypatch.setattr("skin_edge.model.activation.try_frame", dies)
     before = list(service.log)
-    with pytest.raises(HealthError, match=r"status -9.*tiny-1\.0\.0 is in use again"):
+    with pytest.raises(HealthError, match=r"status -9.*tiny-1\.0\.0 stays in use"):
         put(store, second, service)
     assert service.log == before
 
