@@ -77,12 +77,12 @@ def gather(
         requirements = _resolve(own, target, folder, index)
         say("the wheels")
         _download(requirements, target, wheels, index)
-        lines = [requirements.read_text(encoding="utf-8"), _pinned(own)]
+        lines = [requirements.read_text(encoding="utf-8"), pinned(own)]
         requirements.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        identity = _describe(own, target, folder)
+        identity = describe(own, target, folder)
         say("the archive")
         path = out / f"skin-edge-{identity}{SUFFIX}"
-        _pack(folder, f"skin-edge-{identity}", path)
+        pack(folder, f"skin-edge-{identity}", path)
     return Wheelhouse(path, identity, len(list_wheels(path)), path.stat().st_size)
 
 
@@ -138,7 +138,7 @@ def _download(requirements: Path, target: Target, wheels: Path, index: Sequence[
     _run([*command, "--dest", str(wheels), "--requirement", str(requirements)], "fetching the wheels")
 
 
-def _describe(own: Path, target: Target, folder: Path) -> str:
+def describe(own: Path, target: Target, folder: Path) -> str:
     """Write release.json, which lists every other file, and return the identity of the release."""
     shutil.copyfile(installer.__file__, folder / "install.py")
     files = {
@@ -165,7 +165,7 @@ def _describe(own: Path, target: Target, folder: Path) -> str:
     return identity
 
 
-def _pack(folder: Path, root: str, path: Path) -> None:
+def pack(folder: Path, root: str, path: Path) -> None:
     """Write a tar whose bytes follow from the files alone; wheels are compressed already."""
 
     def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -179,7 +179,8 @@ def _pack(folder: Path, root: str, path: Path) -> None:
             tar.add(file, f"{root}/{file.relative_to(folder).as_posix()}", recursive=False, filter=plain)
 
 
-def _pinned(own: Path) -> str:
+def pinned(own: Path) -> str:
+    """Return the line of requirements.txt for a wheel of skin-edge."""
     version = own.name.split("-")[1]
     return f"skin-edge=={version} --hash=sha256:{_sha256(own)}"
 
