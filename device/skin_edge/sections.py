@@ -193,6 +193,25 @@ class ModelConfig(Strict, frozen=True):
         Literal[1, 2, 4, 8],
         Meta(description="Flips and rotations of each frame that are averaged; each costs one invoke."),
     ] = 1
+    keep: Annotated[
+        int,
+        Meta(ge=2, le=100, description="Installed bundles kept; the one in use and the one before always."),
+    ] = 3
+    allowed_signers: Annotated[
+        AbsolutePath | None,
+        Meta(
+            description="File of keys whose models may be installed, as ssh-keygen(1) has it. "
+            "null: /etc/skin-edge/allowed_signers where it exists, else no signature is asked for."
+        ),
+    ] = None
+    health_timeout_s: Annotated[
+        float,
+        Meta(
+            ge=1.0,
+            le=3600.0,
+            description="Seconds that a new model has to classify a frame in the service.",
+        ),
+    ] = 120.0
 
 
 class QualityThresholds(Strict, frozen=True):

@@ -158,8 +158,8 @@ def _bar(what: str, total: float) -> Iterator[Callable[[float], object]]:
 
 def _write_plot(path: Path, report: Report, sustained: Sustained) -> None:
     from skin_edge.durable import PUBLIC_MODE, replacing
+    from skin_edge.faults import storage_faults
     from skin_edge.health.bench.plot import plot
-    from skin_edge.results.faults import storage_faults
 
     machine = report.machine
     title = f"{report.model} on {machine.board or machine.architecture}, {report.width} x {report.height}"

@@ -70,14 +70,7 @@ def write_archive(bundle: Bundle, archive: Path) -> Path:
     """Do what `skin_edge.model.bundle.pack_bundle` says, with a bundle that was opened from a directory."""
     if archive.suffix != ARCHIVE_SUFFIX:
         raise BundleError(f"{archive}: the name of a packed bundle ends in {ARCHIVE_SUFFIX}")
-    files = {
-        MANIFEST_NAME: bundle.manifest_yaml,
-        MODEL_NAME: bundle.model,
-        GOLDEN_NAME: bundle.golden,
-        CARD_NAME: bundle.model_card.encode("utf-8"),
-    }
-    if bundle.signature is not None:
-        files[SIGNATURE_NAME] = bundle.signature
+    files = _files(bundle)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as packed:
         for name in sorted(files):
@@ -90,6 +83,29 @@ def write_archive(bundle: Bundle, archive: Path) -> Path:
     with replacing(archive, PUBLIC_MODE) as stream:
         stream.write(buffer.getvalue())
     return archive
+
+
+def write_files(directory: Path, bundle: Bundle) -> None:
+    """Write the files of an open bundle, byte for byte, into an empty directory; each is durable.
+
+    Raises:
+        OSError: the disk does not take them.
+    """
+    for name, data in _files(bundle).items():
+        with replacing(directory / name, PUBLIC_MODE) as stream:
+            stream.write(data)
+
+
+def _files(bundle: Bundle) -> dict[str, bytes]:
+    files = {
+        MANIFEST_NAME: bundle.manifest_yaml,
+        MODEL_NAME: bundle.model,
+        GOLDEN_NAME: bundle.golden,
+        CARD_NAME: bundle.model_card.encode("utf-8"),
+    }
+    if bundle.signature is not None:
+        files[SIGNATURE_NAME] = bundle.signature
+    return files
 
 
 def _require_replaceable(directory: Path) -> None:

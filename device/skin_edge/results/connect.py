@@ -11,7 +11,7 @@ from pathlib import Path
 
 from skin_edge.durable import FILE_MODE, fsync_directory, make_directory
 from skin_edge.errors import StorageError
-from skin_edge.results.faults import storage_faults
+from skin_edge.faults import storage_faults
 from skin_edge.results.migrations import migrate, pending
 
 _LOCK_POLL_S = 0.01

@@ -21,7 +21,7 @@ import msgspec
 
 from skin_edge.durable import replacing
 from skin_edge.errors import StorageError, UsageError
-from skin_edge.results.faults import storage_faults
+from skin_edge.faults import storage_faults
 from skin_edge.results.record import Burst, Machine, ResultRecord
 
 Format = Literal["csv", "jsonl", "fhir"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from skin_edge.durable import fsync_directory, make_directory, replacing
 from skin_edge.errors import StorageError
-from skin_edge.results.faults import storage_faults
+from skin_edge.faults import storage_faults
 
 if TYPE_CHECKING:
     import numpy as np

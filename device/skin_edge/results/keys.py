@@ -19,7 +19,7 @@ import msgspec
 
 from skin_edge.durable import fsync_directory
 from skin_edge.errors import ConfigError, StorageError, UsageError
-from skin_edge.results.faults import storage_faults
+from skin_edge.faults import storage_faults
 from skin_edge.sections import EncryptionConfig
 
 _FORM = re.compile(rb"skin-edge-key-1:([A-Za-z0-9_-]{43}=)\n?")

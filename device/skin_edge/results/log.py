@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from skin_edge.errors import StorageError, UsageError
+from skin_edge.faults import storage_faults
 from skin_edge.results.connect import open_to_read, open_to_write
-from skin_edge.results.faults import storage_faults
 from skin_edge.results.record import Label, ResultRecord, new_result_id, utc_timestamp
 from skin_edge.results.reserve import OPENING_BYTES, release_reserve
 from skin_edge.results.rows import READ_COLUMNS, from_row, insert

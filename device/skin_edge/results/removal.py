@@ -16,7 +16,7 @@ import msgspec
 
 from skin_edge.durable import fsync_directory
 from skin_edge.errors import StorageError
-from skin_edge.results.faults import storage_faults
+from skin_edge.faults import storage_faults
 from skin_edge.results.images import FOLDER
 from skin_edge.results.log import ResultsLog
 from skin_edge.results.record import ResultRecord, utc_timestamp

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from skin_edge.durable import FILE_MODE, fsync_directory
-from skin_edge.results.faults import storage_faults
+from skin_edge.faults import storage_faults
 
 FILE_NAME = "reserve"
 #: Enough to mark a batch of pictures as removed, which then frees more.

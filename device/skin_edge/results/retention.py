@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from skin_edge.errors import StorageError
-from skin_edge.results.faults import storage_faults
+from skin_edge.faults import storage_faults
 from skin_edge.results.log import ResultsLog
 from skin_edge.results.record import utc_timestamp
 from skin_edge.results.removal import BATCH, Removed, finish, give_back_room, remove

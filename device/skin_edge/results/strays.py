@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skin_edge.durable import fsync_directory, make_directory
-from skin_edge.results.faults import storage_faults
+from skin_edge.faults import storage_faults
 from skin_edge.results.images import FOLDER
 from skin_edge.results.log import ResultsLog
 from skin_edge.results.removal import Removed, finish, named_pictures, pending_removals

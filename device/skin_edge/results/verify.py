@@ -12,7 +12,7 @@ from typing import Literal
 
 from skin_edge.durable import DIRECTORY_MODE, FILE_MODE
 from skin_edge.errors import StorageError
-from skin_edge.results.faults import storage_faults
+from skin_edge.faults import storage_faults
 from skin_edge.results.images import FOLDER
 from skin_edge.results.log import FILE_NAME, ResultsLog
 from skin_edge.results.removal import named_pictures

@@ -1,4 +1,4 @@
-"""`skin-edge model`: look at bundles and prove them."""
+"""`skin-edge model info|verify`: look at bundles and prove them."""
 
 from __future__ import annotations
 
@@ -9,28 +9,12 @@ import typer
 
 from skin_edge import DISCLAIMER
 from skin_edge.cli import console
+from skin_edge.cli.model.where import state_dir
 from skin_edge.cli.options import ConfigOption, JsonOption
 from skin_edge.config import Config, load_config
 from skin_edge.model.bundle import Bundle, open_bundle
 from skin_edge.model.locate import active_bundle_path
 from skin_edge.model.manifest import Estimate
-
-EXAMPLES = """\b
-Examples:
-  skin-edge model info                            the model in use: origin, accuracy, thresholds
-  skin-edge model info new-1.2.0.skinmodel --json | jq .manifest.metrics
-  skin-edge model verify new-1.2.0.skinmodel      does it do here what it did where it was made
-\b
-Exit status: 0 good, 2 usage, 4 a bundle that must not be used.
-"""
-
-app = typer.Typer(
-    help="Look at model bundles and prove them.",
-    epilog=EXAMPLES,
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-)
 
 BundleArgument = Annotated[
     Path | None,
@@ -40,7 +24,6 @@ BundleArgument = Annotated[
 ]
 
 
-@app.command()
 def info(bundle: BundleArgument = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show what a bundle says of itself.
 
@@ -61,7 +44,6 @@ def info(bundle: BundleArgument = None, as_json: JsonOption = False, config: Con
         console.emit(console.visible(line))
 
 
-@app.command()
 def verify(bundle: BundleArgument = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Check a bundle and run its golden vectors on this machine.
 
@@ -94,7 +76,7 @@ def verify(bundle: BundleArgument = None, as_json: JsonOption = False, config: C
 def _bundle_in_use(settings: Config) -> Path:
     if settings.model.path is not None:
         return Path(settings.model.path).expanduser()
-    return active_bundle_path(settings.state_dir())
+    return active_bundle_path(state_dir(settings))
 
 
 def _describe(bundle: Bundle) -> list[str]:

@@ -1,0 +1,1 @@
+"""An application release for devices without internet: every wheel it needs, hashed, and its installer."""
