@@ -10,7 +10,7 @@ import msgspec
 
 from skin_edge import __version__
 from skin_edge.durable import make_directory, replacing
-from skin_edge.results.faults import storage_faults
+from skin_edge.faults import storage_faults
 from skin_edge.results.record import utc_timestamp
 
 FILE_NAME: Final = "kiosk-consent.json"

@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 from skin_edge.config import Config
 from skin_edge.durable import make_directory, replacing
 from skin_edge.errors import UsageError
-from skin_edge.results.faults import storage_faults
+from skin_edge.faults import storage_faults
 from skin_edge.strict import SchemaError, Strict, convert
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from skin_edge.durable import make_directory, replacing
 from skin_edge.errors import SkinEdgeError, StorageError
-from skin_edge.results.faults import storage_faults
+from skin_edge.faults import storage_faults
 from skin_edge.strict import Strict
 
 log = logging.getLogger(__name__)
