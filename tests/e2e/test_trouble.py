@@ -32,6 +32,9 @@ def test_service_lost_and_back(start_kiosk, open_page, axe) -> None:
     page.locator('.banner[data-level="bad"]').wait_for()
     assert "Connection to the service lost" in page.inner_text("#banners")
     assert page.locator("#shutter").is_disabled()
+    # What was true of the last picture is no longer told.
+    assert page.get_attribute("#focus-bar", "aria-valuetext") == "unknown"
+    page.wait_for_timeout(400)
     screen.shot("800x480-en-service-lost")
     assert axe(screen) == {}
 
