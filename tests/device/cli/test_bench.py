@@ -30,6 +30,7 @@ def test_everything_at_once(run_cli: RunCli, tmp_path: Path) -> None:
     assert list(steps) == [
         "quality",
         "crop_resize",
+        "colour_constancy",
         "normalise",
         "invoke",
         "decide",
