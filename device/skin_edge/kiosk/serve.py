@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import anyio.to_thread
 import uvicorn
 
 from skin_edge.config import Config
@@ -42,6 +43,9 @@ READY_S: Final = 30.0
 
 #: Seconds for answers that are under way when the service is stopped.
 _GRACE_S: Final = 3
+
+#: Threads for pages, log and PIN: each keeps some memory, and 40, anyio's own, are many for a small board.
+_THREADS: Final = 8
 
 #: A browser that asks again finds its connection open: uvicorn's own 5 s are soon over on a busy board.
 _KEEP_ALIVE_S: Final = 60
@@ -130,6 +134,7 @@ class _Service:
     async def run(self) -> bool:
         """Serve until a signal, or the end of a worker; return whether it was Ctrl-C."""
         loop = self._loop
+        anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
         kiosk_settings = self._settings.kiosk
         overlay = Overlay(self._settings.state_dir(), self._settings)
         preview: Latest[bytes] = Latest(loop, kiosk_settings.max_clients)
