@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test train-smoke check format bench soak test-faults fault-hour test-opencv test-backends \
+.PHONY: help demo kiosk-demo test train-smoke check format bench soak test-faults fault-hour test-opencv test-backends \
 	vm-packages vm test-vm clean distclean
 
 # The newest interpreter that fits and can make a venv; PYTHON=... overrides it.
@@ -17,7 +17,7 @@ PYTHON ?= $(eval PYTHON := $(shell $(FIND_PYTHON)))$(PYTHON)
 
 VENV := .venv
 BIN := $(VENV)/bin
-DEV := .[dev,train,ray]
+DEV := .[dev,train,ray,kiosk]
 # As pyproject.toml names it; installed without its dependencies, of which `dev` has those that a ViT needs.
 KERAS_HUB := $(shell sed -n 's/^teacher = \["\(.*\)"\]$$/\1/p' pyproject.toml)
 # Its source only: the tests read it and run it over a stand-in for what only a Raspberry Pi has.
@@ -38,6 +38,9 @@ help: ## List the targets
 
 demo: $(VENV)/.light ## Install into .venv (no extras) and classify one drawn lesion
 	$(BIN)/skin-edge capture --source demo --once
+
+kiosk-demo: $(VENV)/.kiosk ## Serve the kiosk's page with drawn lesions, and open it in a browser where there is one
+	SKIN_EDGE_HOME='$(CURDIR)/cache/kiosk-demo' $(BIN)/skin-edge kiosk --source demo --open $(KIOSK_ARGS)
 
 test: $(VENV)/.dev ## Install with training and test tools, and run the tests; PYTEST_ARGS=... is passed on
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
@@ -106,8 +109,13 @@ $(VENV)/.light: pyproject.toml | $(VENV)/.made
 	@$(call INSTALL,.)
 	@touch $@
 
+$(VENV)/.kiosk: pyproject.toml | $(VENV)/.made
+	@echo "Installing skin-edge and its kiosk into $(VENV) (about 110 MB to download)"
+	@$(call INSTALL,.[kiosk])
+	@touch $@ $(VENV)/.light
+
 $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 	@echo "Installing skin-edge with its training and test tools into $(VENV) (about 700 MB to download, minutes)"
 	@$(call INSTALL,$(DEV))
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --quiet --no-deps "$(KERAS_HUB)" "$(PICAMERA2)"
-	@touch $@ $(VENV)/.light
+	@touch $@ $(VENV)/.light $(VENV)/.kiosk

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from skin_edge.camera.source import FrameSource
+from skin_edge.camera.taking import take_burst
 from skin_edge.errors import ImageError
 from skin_edge.feedback import Feedback
 from skin_edge.frame import Frame
@@ -26,9 +27,6 @@ IDLE_PERIOD_S: Final = 0.25
 
 #: The same with a window to fill.
 PREVIEW_PERIOD_S: Final = 0.04
-
-#: Frames older than the trigger that are dropped before one of them is taken all the same.
-_MOST_STALE: Final = 32
 
 #: Frames of a burst from a camera, which gives many of one lesion.
 CAMERA_BURST: Final = 5
@@ -194,34 +192,8 @@ class CaptureLoop:
         return True
 
     def _take(self) -> list[Frame]:
-        """Return the readable frames of a burst, none at the end of the source.
-
-        Raises:
-            ImageError: none of the frames could be read; the last one's.
-        """
-        frames: list[Frame] = []
-        last: ImageError | None = None
         since_s = time.monotonic() if self._source.live else None
-        for _ in range(self._burst):
-            try:
-                frame = self._read() if since_s is None else self._read_since(since_s)
-            except ImageError as error:
-                last = error
-                continue
-            if frame is None:
-                break
-            frames.append(frame)
-        if last is not None and not frames:
-            raise last
-        return frames
-
-    def _read_since(self, moment_s: float) -> Frame | None:
-        """Return the next frame that was taken after `moment_s`, on the monotonic clock."""
-        for _ in range(_MOST_STALE):
-            frame = self._read()
-            if frame is None or frame.monotonic_s >= moment_s:
-                break
-        return frame
+        return take_burst(self._read, self._burst, since_s=since_s)
 
     def _read(self) -> Frame | None:
         try:

@@ -19,6 +19,7 @@ from skin_edge.sections import (
     EncryptionConfig,
     FeedbackConfig,
     HealthConfig,
+    KioskConfig,
     ModelConfig,
     QualityThresholds,
     RetentionConfig,
@@ -48,6 +49,7 @@ class Config(Strict, frozen=True):
     encryption: Annotated[EncryptionConfig, Meta(description="What is encrypted on disk.")] = (
         EncryptionConfig()
     )
+    kiosk: Annotated[KioskConfig, Meta(description="The page on the device's own screen.")] = KioskConfig()
 
     def state_dir(self) -> Path:
         """Return the absolute folder of log, images and models; it need not exist yet.

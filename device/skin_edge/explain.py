@@ -73,6 +73,39 @@ def overlay(rgb: Rgb, activation_map: npt.NDArray[np.float32], crop_fraction: fl
     return np.asarray(np.vstack([framed, _legend(framed.shape[1], scale)]), np.uint8)
 
 
+def tint(
+    height: int, width: int, activation_map: npt.NDArray[np.float32], crop_fraction: float
+) -> npt.NDArray[np.uint8]:
+    """Return an activation map as a transparent picture to lay over the photograph.
+
+    The colours are those of `overlay`; what the network did not see, and what is zero, is transparent.
+
+    Args:
+        height: of the photograph, in pixels.
+        width: likewise.
+        activation_map: as for `overlay`.
+        crop_fraction: likewise.
+
+    Returns:
+        (height, width, 4) uint8 RGBA.
+
+    Raises:
+        ImageError: as `overlay`.
+    """
+    activation = _checked_map(activation_map)
+    if not 0.0 < crop_fraction <= 1.0:
+        raise ImageError(f"crop fraction {crop_fraction}: expected above 0 and up to 1", code="image-shape")
+    side = max(1, round(min(height, width) * crop_fraction))
+    top, left = (height - side) // 2, (width - side) // 2
+    scale = max(float(np.abs(activation).max()), FULL_COLOUR_ACTIVATION)
+    strength = _smooth(activation / scale, side)
+    picture = np.zeros((height, width, 4), np.uint8)
+    square = picture[top : top + side, left : left + side]
+    square[:, :, :3] = np.where(strength[:, :, None] > 0, _MALIGNANT_RGB, _BENIGN_RGB)
+    square[:, :, 3] = np.round(np.abs(strength) * 255.0)
+    return picture
+
+
 def make_folder(folder: Path) -> Path:
     """Return a folder for explanations, made where there is none.
 
@@ -133,10 +166,13 @@ def _at_display_size(rgb: Rgb) -> Rgb:
 
 def _paint(square: Rgb, strength: npt.NDArray[np.float32]) -> None:
     """Blend colour into `square`, in place; `strength` is -1 to 1 on a grid over the same area."""
-    side_px = square.shape[0]
+    square[:] = np.round(_tinted(square.astype(np.float32), _smooth(strength, square.shape[0])))
+
+
+def _smooth(strength: npt.NDArray[np.float32], side_px: int) -> npt.NDArray[np.float32]:
     # Cubic is smooth where bilinear shows the grid as creases; it may overshoot, so it is clipped.
-    smooth = np.clip(cv2.resize(strength, (side_px, side_px), interpolation=cv2.INTER_CUBIC), -1.0, 1.0)
-    square[:] = np.round(_tinted(square.astype(np.float32), np.asarray(smooth, np.float32)))
+    smooth = cv2.resize(strength, (side_px, side_px), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.clip(smooth, -1.0, 1.0), np.float32)
 
 
 def _tinted(base: npt.NDArray[np.float32], strength: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -322,3 +322,55 @@ class EncryptionConfig(Strict, frozen=True):
         tuple[AbsolutePath, ...],
         Meta(max_length=32, description="Keys of before, with which older results can still be read."),
     ] = ()
+
+
+#: A name that a browser may ask for: a DNS name or an address, without the port.
+HostName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_\[\]-]+$", max_length=253)]
+
+
+class KioskConfig(Strict, frozen=True):
+    """The page on the device's own screen, and who else may ask for it."""
+
+    host: Annotated[
+        HostName,
+        Meta(description="Address to listen at; one that is not loopback needs TLS and a token."),
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65_535, description="TCP port.")] = 8080
+    hosts: Annotated[
+        tuple[HostName, ...],
+        Meta(max_length=16, description="Further names by which browsers may ask for the page."),
+    ] = ()
+    tls_cert: Annotated[
+        AbsolutePath | None, Meta(description="PEM file of the certificate and its chain. null: no TLS.")
+    ] = None
+    tls_key: Annotated[AbsolutePath | None, Meta(description="PEM file of its private key.")] = None
+    token_file: Annotated[
+        AbsolutePath | None,
+        Meta(description="File with the token of at least 32 characters that other machines must send."),
+    ] = None
+    language: Annotated[
+        Literal["en", "es", "bn", "ar"] | None,
+        Meta(description="Language of the page until somebody chooses one. null: the browser's."),
+    ] = None
+    preview_fps: Annotated[
+        float, Meta(ge=0.5, le=30.0, description="Pictures a second of the live preview, at most.")
+    ] = 10.0
+    max_clients: Annotated[
+        int, Meta(ge=1, le=1_000, description="Live previews, and event streams, served at once.")
+    ] = 64
+    probe_s: Annotated[
+        float, Meta(ge=0.1, le=60.0, description="Seconds between two looks at the camera while idle.")
+    ] = 2.0
+    selftest_s: Annotated[
+        float, Meta(ge=0.1, le=600.0, description="Seconds between two frames classified without a row.")
+    ] = 10.0
+    healthy_s: Annotated[
+        float,
+        Meta(ge=1.0, le=3_600.0, description="Seconds without a classified frame after which it is ill."),
+    ] = 60.0
+    capture_timeout_s: Annotated[
+        float, Meta(ge=1.0, le=600.0, description="Seconds for the frames of a capture; then it is given up.")
+    ] = 30.0
+    unlock_s: Annotated[
+        float, Meta(ge=10.0, le=86_400.0, description="Seconds for which a PIN opens the settings.")
+    ] = 900.0

@@ -124,6 +124,20 @@ class Session:
             ModelError: the network failed on a frame.
             StorageError: the row could not be made durable; nothing was acknowledged.
         """
+        outcome = self._decide(frames, subject, site, logged=self._keeping is not None)
+        return outcome if self._keeping is None else self._keep(self._keeping, outcome)
+
+    def try_out(self, frame: Frame) -> Outcome:
+        """Go the whole way from a frame to an answer and log nothing: does all of it still work.
+
+        Raises:
+            ModelError: the network failed.
+        """
+        return self._decide((frame,), None, None, logged=False)
+
+    def _decide(
+        self, frames: Sequence[Frame], subject: str | None, site: str | None, *, logged: bool
+    ) -> Outcome:
         started = time.perf_counter()
         seen = self._look(frames)
         logits = tuple(prediction.logit for prediction in seen.predictions)
@@ -138,9 +152,14 @@ class Session:
                 views=self._burst.views,
                 spread=self.policy.spread(logits),
             )
-        record = self._record(seen, decision, total_ms, sum(logits) / len(logits), burst, subject, site)
-        outcome = Outcome(record, seen.predictions[0], seen.frames[0])
-        return outcome if self._keeping is None else self._keep(self._keeping, outcome)
+        record = self._record(seen, decision, total_ms, sum(logits) / len(logits), burst)
+        named = msgspec.structs.replace(
+            record,
+            result_id=new_result_id(seen.frames[0].wall_time_s) if logged else None,
+            subject=subject,
+            site=site,
+        )
+        return Outcome(named, seen.predictions[0], seen.frames[0])
 
     def _look(self, frames: Sequence[Frame]) -> _Seen:
         reports = [assess(frame.pixels, self._thresholds) for frame in frames]
@@ -169,8 +188,6 @@ class Session:
         total_ms: float,
         logit: float,
         burst: Burst | None,
-        subject: str | None,
-        site: str | None,
     ) -> ResultRecord:
         frame, quality = seen.frames[0], seen.reports[0]
         return ResultRecord(
@@ -183,11 +200,8 @@ class Session:
             quality=Quality(ok=quality.ok, reasons=quality.reasons, metrics=dict(quality.metrics)),
             model=self._model,
             timing_ms=Timing(preprocess=seen.preprocess_ms, inference=seen.inference_ms, total=total_ms),
-            result_id=new_result_id(frame.wall_time_s) if self._keeping else None,
             created_at=utc_timestamp(frame.wall_time_s),
             source=frame.source,
-            subject=subject,
-            site=site,
             logit=logit,
             temperature=self.policy.temperature,
             operating_point=self.policy.operating_point,
