@@ -1,0 +1,160 @@
+"""A bundle to a folder of ours on the host: by SFTP, resumed where an earlier upload was cut, checked there.
+
+    UPLOADS/SHA256.part                     grows; named after what it will be, so it can be gone on with
+    UPLOADS/SHA256.RANDOM.skinmodel         whole; the name is this run's own
+
+Two runs that push the same bundle at once write the same bytes to the same places of one `.part`; the one
+that is first takes it away under a name of its own, and the other starts again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import asyncssh
+
+from skin_edge_deploy.device import Device, lost
+from skin_edge_deploy.errors import HostError
+from skin_edge_deploy.facts import Facts
+from skin_edge_deploy.outcome import Track
+from skin_edge_deploy.package import Package
+
+_TRIES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A bundle that lies on the host, whole.
+
+    Attributes:
+        path: where.
+        sent_bytes: now.
+        resumed_bytes: that were there.
+    """
+
+    path: str
+    sent_bytes: int
+    resumed_bytes: int
+
+
+async def upload(device: Device, facts: Facts, package: Package, track: Track) -> Uploaded:
+    """Bring a bundle to a host, and say where it lies.
+
+    Args:
+        device: the host.
+        facts: of it.
+        package: the bundle.
+        track: is told how far it is.
+
+    Raises:
+        HostError: it did not arrive whole; what did arrive stays, for the next time.
+    """
+    track.step, track.total_bytes = "uploading", len(package.data)
+    part = f"{facts.uploads}/{package.upload_name}.part"
+    sent = resumed = 0
+    try:
+        async with device.ssh.start_sftp_client() as sftp:
+            await _prepare(device, sftp, facts)
+            for attempt in range(_TRIES):
+                there = await _size(sftp, part)
+                # A second try starts from nothing: what was gone on with was not the beginning of this.
+                start = there if attempt == 0 and there <= len(package.data) else 0
+                resumed = start if attempt == 0 else 0
+                sent += await _write(device, sftp, part, package.data, start, track)
+                path = f"{facts.uploads}/{package.upload_name}.{os.urandom(6).hex()}.skinmodel"
+                track.step = "checking"
+                try:
+                    await sftp.rename(part, path)
+                except asyncssh.SFTPNoSuchFile:
+                    continue  # another run was first
+                if await _sha256(device, path) == package.sha256:
+                    return Uploaded(path, sent, resumed)
+                await sftp.remove(path)
+    except (asyncssh.ConnectionLost, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection) as error:
+        raise lost(
+            device.name, f"uploading, {track.sent_bytes} of {track.total_bytes} bytes", error
+        ) from None
+    except asyncssh.Error as error:
+        raise HostError(f"{device.name}: uploading to {facts.uploads}: {error}", code="upload") from None
+    raise HostError(
+        f"{device.name}: {_TRIES} times what arrived in {facts.uploads} was not what was sent; "
+        "look for a disk or a memory that fails (dmesg)",
+        code="upload",
+    )
+
+
+async def discard(device: Device, path: str) -> None:
+    """Delete an upload that has served; one that stays is deleted a day later.
+
+    Raises:
+        HostError: the connection is gone, or the file cannot be deleted.
+    """
+    try:
+        async with device.ssh.start_sftp_client() as sftp:
+            await asyncio.wait_for(sftp.remove(path), device.limits.stall_timeout_s)
+    except asyncssh.SFTPNoSuchFile:
+        return
+    except (asyncssh.Error, asyncio.TimeoutError, OSError) as error:
+        raise lost(device.name, f"deleting {path}", error) from None
+
+
+async def _prepare(device: Device, sftp: asyncssh.SFTPClient, facts: Facts) -> None:
+    """Make the folder, see that it is ours alone to write, and delete what was left long ago."""
+    await sftp.makedirs(facts.uploads, exist_ok=True)
+    found = await sftp.lstat(facts.uploads)
+    mode = found.permissions or 0
+    # Below /var/tmp anybody can make a folder of that name before us, or a link to another one.
+    if found.type != asyncssh.FILEXFER_TYPE_DIRECTORY or found.uid != facts.uid or stat.S_ISLNK(mode):
+        raise HostError(
+            f"{device.name}: {facts.uploads} is not a folder of {facts.user}; remove it", code="upload"
+        )
+    shared = facts.sudo in ("owner", "root")
+    await sftp.chmod(facts.uploads, 0o711 if shared else 0o700)
+    long_ago = time.time() - device.limits.stale_upload_s
+    for name in await sftp.readdir(facts.uploads):
+        file = str(name.filename)
+        if file.endswith((".part", ".skinmodel")) and (name.attrs.mtime or long_ago) < long_ago:
+            await sftp.remove(f"{facts.uploads}/{file}")
+
+
+async def _size(sftp: asyncssh.SFTPClient, path: str) -> int:
+    try:
+        return (await sftp.lstat(path)).size or 0
+    except asyncssh.SFTPNoSuchFile:
+        return 0
+
+
+async def _write(
+    device: Device, sftp: asyncssh.SFTPClient, path: str, data: bytes, start: int, track: Track
+) -> int:
+    """Write `data` from byte `start` on, and return how many bytes that were."""
+    limits = device.limits
+    flags = asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | (asyncssh.FXF_TRUNC if start == 0 else 0)
+    # Bundles are no secret, and another account is to read this one.
+    attrs = asyncssh.SFTPAttrs(permissions=0o644)
+    track.sent_bytes = start
+    try:
+        async with sftp.open(path, flags, attrs, encoding=None) as file:
+            for at in range(start, len(data), limits.slice_bytes):
+                piece = data[at : at + limits.slice_bytes]
+                await asyncio.wait_for(file.write(piece, at), limits.stall_timeout_s)
+                track.sent_bytes = at + len(piece)
+    except asyncio.TimeoutError:
+        raise HostError(
+            f"{device.name}: uploading: no byte arrived in {limits.stall_timeout_s:g} s", code="timeout"
+        ) from None
+    return len(data) - start
+
+
+async def _sha256(device: Device, path: str) -> str:
+    said = await device.sh(
+        'exec sha256sum <"$1"', path, doing="checking the upload", timeout_s=device.limits.facts_timeout_s
+    )
+    if said.status:
+        raise HostError(f"{device.name}: checking the upload: {said.last_words()}", code="upload")
+    return said.out.split(maxsplit=1)[0] if said.out.strip() else ""
