@@ -45,7 +45,7 @@ say state "$state"
 there=$state
 while [ -n "$there" ] && [ "$there" != / ] && [ ! -e "$there" ]; do there=${there%/*}; done
 there=${there:-/}
-say free_kb "$(df -Pk "$there" 2>/dev/null | sed -n '2s/^.* \([0-9]*\) *[0-9]*% .*/\1/p')"
+say free_kb "$(df -Pk "$there" 2>/dev/null | awk 'NR == 2 { print $4 }')"
 
 [ -n "$owner" ] || owner=$(stat -c %U "$there" 2>/dev/null)
 say owner "$owner"
@@ -67,6 +67,6 @@ case $sudo in owner | root) uploads=/var/tmp/skin-edge-$me ;; *) uploads=${XDG_C
 say uploads "$uploads"
 there=$uploads
 while [ ! -e "$there" ] && [ "$there" != / ] && [ -n "$there" ]; do there=${there%/*}; done
-say uploads_free_kb "$(df -Pk "${there:-/}" 2>/dev/null | sed -n '2s/^.* \([0-9]*\) *[0-9]*% .*/\1/p')"
+say uploads_free_kb "$(df -Pk "${there:-/}" 2>/dev/null | awk 'NR == 2 { print $4 }')"
 say partial "$(stat -c %s "$uploads/$2.part" 2>/dev/null)"
 say done 1
