@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,46 +16,12 @@ HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE))
 
 from loopback import SSHD, Host, keygen  # noqa: E402
+from workstation import MakeBundle, MakeHost, RunCli, Workstation  # noqa: E402
 
 from skin_edge.model.bundle import open_bundle, pack_bundle, write_bundle  # noqa: E402
 from skin_edge.model.locate import default_bundle_path  # noqa: E402
 
-RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
-MakeHost = Callable[..., Host]
-MakeBundle = Callable[..., Path]
-
 WITHOUT_SSHD = "needs OpenSSH's server: apt-get install openssh-server (make ssh-server)"
-
-
-@dataclass
-class Workstation:
-    """Where `skin-edge deploy` runs."""
-
-    home: Path
-    run_cli: RunCli
-
-    @property
-    def key(self) -> Path:
-        """Its key without a passphrase."""
-        return self.home / ".ssh" / "id_ed25519"
-
-    @property
-    def known_hosts(self) -> Path:
-        return self.home / ".ssh" / "known_hosts"
-
-    def know(self, *hosts: Host) -> None:
-        """Have the keys of hosts in known_hosts."""
-        with self.known_hosts.open("a") as stream:
-            stream.writelines(host.known_hosts_line for host in hosts)
-
-    def deploy(self, *args: object, **options: object) -> subprocess.CompletedProcess[str]:
-        """Run `skin-edge deploy ARGS` there, without a terminal."""
-        return self.run_cli("deploy", *map(str, args), **{"timeout": 200, "stdin": subprocess.DEVNULL, **options})
-
-    def json(self, *args: object, **options: object) -> list[dict[str, object]]:
-        """Run it with --json and return its objects."""
-        done = self.deploy(*args, "--json", **options)
-        return [msgspec.json.decode(line) for line in done.stdout.splitlines()]
 
 
 @pytest.fixture(scope="session", autouse=True)

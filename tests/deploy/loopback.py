@@ -1,4 +1,4 @@
-"""Devices to push to: real OpenSSH servers on loopback, each in a throw-away root, with the real device command."""
+"""Devices to push to: OpenSSH servers on loopback, each in a throw-away root, with the real device command."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def tree(folder: Path) -> str:
         status = path.lstat()
         digest.update(f"{path.relative_to(folder)} {status.st_mode} {status.st_mtime_ns}\n".encode())
         if path.is_symlink():
-            digest.update(os.readlink(path).encode())
+            digest.update(str(path.readlink()).encode())
         elif path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -146,7 +146,7 @@ class Host:
     def current(self) -> str | None:
         """The model in use; None for the one that is shipped."""
         link = self.state / "models" / "current"
-        return os.readlink(link) if link.is_symlink() else None
+        return str(link.readlink()) if link.is_symlink() else None
 
     def uploads(self) -> list[str]:
         """Names of what is left of uploads."""

@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from conftest import MakeBundle, Workstation
 from loopback import Host, fingerprint, keygen, tree
+from workstation import MakeBundle, Workstation
 
 from skin_edge.model.bundle import open_bundle
 
@@ -29,7 +29,7 @@ def test_json_says_what_was_done(station: Workstation, host: Host, better: Path)
     assert (said["before"], said["after"]) == (None, "ham-student-9.0.0")
     assert said["error"] is None
     assert said["uploaded_bytes"] == better.stat().st_size
-    assert said["device"]["activated"] is True  # type: ignore[index]
+    assert said["device"]["activated"] is True
 
 
 def test_the_same_bundle_again_is_nothing_to_do(station: Workstation, host: Host, better: Path) -> None:
@@ -47,7 +47,7 @@ def test_other_contents_under_the_same_name_are_refused(
     assert station.deploy(host.target, "--bundle", better).returncode == 0
     other = make_bundle("9.0.0", model_card="# another\n")
     (said,) = station.json(host.target, "--bundle", other)
-    assert said["error"]["code"] == "bundle-conflict"  # type: ignore[index]
+    assert said["error"]["code"] == "bundle-conflict"
 
 
 def test_a_corrupt_bundle_touches_no_host(station: Workstation, host: Host, better: Path) -> None:
@@ -66,7 +66,7 @@ def test_golden_vectors_that_disagree_leave_the_old_model(
 ) -> None:
     (said,) = station.json(host.target, "--bundle", disagreeing)
     assert said["status"] == "failed"
-    assert "logit" in said["error"]["message"]  # type: ignore[index]
+    assert "logit" in said["error"]["message"]
     assert host.current() is None
     assert host.uploads() == []
 
@@ -91,7 +91,7 @@ def test_an_unsigned_one_is_refused_where_signers_are_named_and_a_signed_one_tak
     host.config.write_text(f"model: {{allowed_signers: {allowed}}}\n")
     archive = make_bundle("9.0.3")
     (said,) = station.json(host.target, "--bundle", archive)
-    assert said["error"]["code"] == "signature"  # type: ignore[index]
+    assert said["error"]["code"] == "signature"
     assert host.current() is None
     folder = archive.with_suffix("")  # NAME-9.0.3: the folder that was packed
     folder = archive.parent / "ham-student-9.0.3"
@@ -99,7 +99,7 @@ def test_an_unsigned_one_is_refused_where_signers_are_named_and_a_signed_one_tak
     subprocess.run(command, check=True, capture_output=True)
     (said,) = station.json(host.target, "--bundle", folder)
     assert said["status"] == "done"
-    assert said["device"]["signed_by"] == "clinic"  # type: ignore[index]
+    assert said["device"]["signed_by"] == "clinic"
 
 
 def test_dry_run_shows_facts_and_steps_and_changes_nothing(
@@ -124,11 +124,13 @@ def test_a_host_without_skin_edge_says_so(
 ) -> None:
     bare = make_host("bare", env={"PATH": "/usr/bin:/bin"})
     (said,) = station.json(bare.target, "--bundle", better)
-    assert said["error"]["code"] == "no-skin-edge"  # type: ignore[index]
+    assert said["error"]["code"] == "no-skin-edge"
     assert fingerprint(bare.key.with_suffix(".pub")).startswith("SHA256:")
 
 
-def test_nobody_there_is_said_in_one_line(station: Workstation, make_host: Callable[..., Host], better: Path) -> None:
+def test_nobody_there_is_said_in_one_line(
+    station: Workstation, make_host: Callable[..., Host], better: Path
+) -> None:
     down = make_host("down", start=False)
     done = station.deploy(down.target, "--bundle", better)
     assert done.returncode == 6

@@ -23,7 +23,6 @@ from skin_edge_deploy.ssh.patience import within
 from skin_edge_deploy.targets import Target, parse_target
 
 SSH_CONFIG: Final = Path("~/.ssh/config")
-_MAX_JUMPS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class Dialer:
             HostError: it cannot be reached, is not who it should be, or does not let us in.
             UsageError: ssh_config is wrong.
         """
-        return await self._dial(target, clock, None, 0)
+        return await self._dial(target, clock, None, ())
 
     async def close(self) -> None:
         """Close the connections to jump hosts."""
@@ -93,15 +92,11 @@ class Dialer:
                 await hang_up((await task).ssh, self._limits.close_timeout_s)
 
     async def _dial(
-        self, target: Target, clock: Stopwatch, through: Connected | None, depth: int
+        self, target: Target, clock: Stopwatch, through: Connected | None, path: tuple[str, ...]
     ) -> Connected:
-        if depth > _MAX_JUMPS:
-            raise HostError(
-                f"{target.text}: more than {_MAX_JUMPS} jump hosts, or a circle of them", code="unreachable"
-            )
         options = self._options(target)
         if through is None and isinstance(options.tunnel, str) and options.tunnel:
-            through = await self._through(options.tunnel, clock, depth)
+            through = await self._through(options.tunnel, clock, path)
         accepted = None
         while True:
             check = check_for(options, accept_new=self._accept_new, accepted=accepted)
@@ -136,18 +131,23 @@ class Dialer:
                 code="not-authenticated",
             ) from None
 
-    async def _through(self, jumps: str, clock: Stopwatch, depth: int) -> Connected:
-        """Return the connection to the last of a chain ``A,B,C`` of jump hosts, shared by all who need it."""
+    async def _through(self, jumps: str, clock: Stopwatch, path: tuple[str, ...]) -> Connected:
+        """Return the connection to the last of a chain ``A,B,C`` of jump hosts, shared by all who need it.
+
+        `path` are the chains that are being connected for its sake.
+        """
+        if jumps in path:
+            raise HostError(f"ProxyJump {visible(jumps)}: goes in a circle", code="unreachable")
         earlier = self._jumps.get(jumps)
         if earlier is None or (earlier.done() and not _alive(earlier)):
-            earlier = asyncio.ensure_future(self._chain(jumps, clock, depth))
+            earlier = asyncio.ensure_future(self._chain(jumps, clock, (*path, jumps)))
             self._jumps[jumps] = earlier
         return await asyncio.shield(earlier)
 
-    async def _chain(self, jumps: str, clock: Stopwatch, depth: int) -> Connected:
+    async def _chain(self, jumps: str, clock: Stopwatch, path: tuple[str, ...]) -> Connected:
         before, _, last = jumps.rpartition(",")
-        through = await self._through(before, clock, depth + 1) if before else None
-        return await self._dial(parse_target(last.strip()), clock, through, depth + 1)
+        through = await self._through(before, clock, path) if before else None
+        return await self._dial(parse_target(last.strip()), clock, through, path)
 
     async def _attempt(
         self,
