@@ -1,4 +1,4 @@
-"""Devices to push to: OpenSSH servers on loopback, each in a throw-away root, with the real device command."""
+"""Devices to push to: OpenSSH servers on loopback, each in a throw-away root, with the real command."""
 
 from __future__ import annotations
 

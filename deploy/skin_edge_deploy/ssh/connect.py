@@ -161,6 +161,8 @@ class Dialer:
         given: dict[str, Any] = {"known_hosts": check.trusted, "config": self._config}
         if through is not None:
             given["tunnel"] = through.ssh
+        if options.config.get("HostKeyAlgorithms") is None:
+            given["server_host_key_algs"] = check.algorithms()
         if not options.keepalive_interval:
             given["keepalive_interval"] = self._limits.keepalive_s
             given["keepalive_count_max"] = self._limits.keepalive_count
@@ -183,10 +185,6 @@ class Dialer:
                 "; `ssh-add KEY` or `ssh-copy-id` first, or run this at a terminal and give the password",
                 code="not-authenticated",
             ) from None
-        except asyncssh.KeyExchangeFailed as error:
-            if check.has_keys:
-                raise self._changed(target, check, "none of the kind that is known") from None
-            raise HostError(f"{target.text}: no common cipher or key: {error}", code="unreachable") from None
         except (asyncssh.ChannelOpenError, asyncssh.DisconnectError) as error:
             raise HostError(f"{target.text}: {visible(str(error))}", code="unreachable") from None
         except (OSError, socket.gaierror) as error:

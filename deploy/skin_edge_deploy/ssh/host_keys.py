@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import asyncssh
+from asyncssh.public_key import get_default_certificate_algs, get_default_public_key_algs
 
 from skin_edge.durable import fsync_directory, make_directory
 from skin_edge_deploy.errors import HostError
@@ -63,6 +64,16 @@ class HostKeyCheck:
         """Return what known_hosts says of this host, in the form that asyncssh takes for `known_hosts`."""
         return self._trusted
 
+    def algorithms(self) -> list[str]:
+        """Return the kinds of host keys to ask for: first those that are known, then all others.
+
+        The others so that a host that has a key of another kind shows it, and is refused for it.
+        """
+        certificates = get_default_certificate_algs() if self._trusted[1] else []
+        known = [algorithm for key in self._trusted[0] for algorithm in key.sig_algorithms]
+        ordered = dict.fromkeys([*certificates, *known, *get_default_public_key_algs()])
+        return [algorithm.decode("ascii") for algorithm in ordered]
+
     def take(self, key: asyncssh.SSHKey) -> bool:
         """Decide on a key that known_hosts does not have for this host."""
         self.shown = key
@@ -70,11 +81,6 @@ class HostKeyCheck:
         if not self.changed and (self.accept_new or self.accepted == key.get_fingerprint()):
             self.learnt = key
         return self.learnt is not None
-
-    @property
-    def has_keys(self) -> bool:
-        """Whether a key is known under this very name."""
-        return bool(self._under_name[0])
 
     def remember(self) -> None:
         """Append the learnt key to the user's known_hosts, durable; once, whoever else does so now.
