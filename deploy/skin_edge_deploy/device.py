@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import asyncssh
 import msgspec
@@ -13,6 +13,9 @@ from skin_edge.model.manifest import one_line
 from skin_edge_deploy.errors import HostError
 from skin_edge_deploy.limits import Limits
 from skin_edge_deploy.ssh.patience import within
+
+#: What a connection that breaks raises, depending on who notices first.
+BROKEN: Final = (asyncssh.Error, OSError, EOFError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,9 @@ class Device:
             HostError: no answer in time, or the connection is gone.
         """
         command = " ".join(["exec sh -s --", *(_quoted(word) for word in arguments)])
-        return await within(timeout_s, f"{self.name}: {doing}", self._run(command, script, doing))
+        return await within(
+            timeout_s, f"{self.name}: {doing}", self._run(command, script, doing), cut=self.ssh.abort
+        )
 
     async def _run(self, command: str, script: str, doing: str) -> Said:
         limit = self.limits.max_output_bytes
@@ -85,7 +90,7 @@ class Device:
                 process.stdin.write_eof()
                 out, err = await asyncio.gather(_read(process.stdout, limit), _read(process.stderr, limit))
                 done = await process.wait()
-        except (asyncssh.Error, OSError) as error:
+        except BROKEN as error:
             raise lost(self.name, doing, error) from None
         if len(out) > limit or len(err) > limit:
             raise HostError(f"{self.name}: {doing}: it said more than {limit} bytes", code="device")

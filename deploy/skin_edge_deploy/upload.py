@@ -9,7 +9,6 @@ that is first takes it away under a name of its own, and the other starts again.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 import time
@@ -18,11 +17,12 @@ from typing import Final
 
 import asyncssh
 
-from skin_edge_deploy.device import Device, lost
+from skin_edge_deploy.device import BROKEN, Device, lost
 from skin_edge_deploy.errors import HostError
 from skin_edge_deploy.facts import Facts
 from skin_edge_deploy.outcome import Track
 from skin_edge_deploy.package import Package
+from skin_edge_deploy.ssh.patience import within
 
 _TRIES: Final = 3
 
@@ -55,6 +55,16 @@ async def upload(device: Device, facts: Facts, package: Package, track: Track) -
         HostError: it did not arrive whole; what did arrive stays, for the next time.
     """
     track.step, track.total_bytes = "uploading", len(package.data)
+    return await within(
+        device.limits.stall_timeout_s,
+        f"{device.name}: uploading",
+        _upload(device, facts, package, track),
+        cut=device.ssh.abort,
+        moved=lambda: (track.step, track.sent_bytes),
+    )
+
+
+async def _upload(device: Device, facts: Facts, package: Package, track: Track) -> Uploaded:
     part = f"{facts.uploads}/{package.upload_name}.part"
     sent = resumed = 0
     try:
@@ -65,7 +75,7 @@ async def upload(device: Device, facts: Facts, package: Package, track: Track) -
                 # A second try starts from nothing: what was gone on with was not the beginning of this.
                 start = there if attempt == 0 and there <= len(package.data) else 0
                 resumed = start if attempt == 0 else 0
-                sent += await _write(device, sftp, part, package.data, start, track)
+                sent += await _write(device.limits.slice_bytes, sftp, part, package.data, start, track)
                 path = f"{facts.uploads}/{package.upload_name}.{os.urandom(6).hex()}.skinmodel"
                 track.step = "checking"
                 try:
@@ -75,12 +85,16 @@ async def upload(device: Device, facts: Facts, package: Package, track: Track) -
                 if await _sha256(device, path) == package.sha256:
                     return Uploaded(path, sent, resumed)
                 await sftp.remove(path)
-    except (asyncssh.ConnectionLost, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection) as error:
+    except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection) as error:
         raise lost(
             device.name, f"uploading, {track.sent_bytes} of {track.total_bytes} bytes", error
         ) from None
-    except asyncssh.Error as error:
+    except asyncssh.SFTPError as error:
         raise HostError(f"{device.name}: uploading to {facts.uploads}: {error}", code="upload") from None
+    except BROKEN as error:
+        raise lost(
+            device.name, f"uploading, {track.sent_bytes} of {track.total_bytes} bytes", error
+        ) from None
     raise HostError(
         f"{device.name}: {_TRIES} times what arrived in {facts.uploads} was not what was sent; "
         "look for a disk or a memory that fails (dmesg)",
@@ -94,13 +108,18 @@ async def discard(device: Device, path: str) -> None:
     Raises:
         HostError: the connection is gone, or the file cannot be deleted.
     """
-    try:
-        async with device.ssh.start_sftp_client() as sftp:
-            await asyncio.wait_for(sftp.remove(path), device.limits.stall_timeout_s)
-    except asyncssh.SFTPNoSuchFile:
-        return
-    except (asyncssh.Error, asyncio.TimeoutError, OSError) as error:
-        raise lost(device.name, f"deleting {path}", error) from None
+
+    async def remove() -> None:
+        try:
+            async with device.ssh.start_sftp_client() as sftp:
+                await sftp.remove(path)
+        except asyncssh.SFTPNoSuchFile:
+            return
+        except BROKEN as error:
+            raise lost(device.name, f"deleting {path}", error) from None
+
+    doing = f"{device.name}: deleting {path}"
+    await within(device.limits.stall_timeout_s, doing, remove(), cut=device.ssh.abort)
 
 
 async def _prepare(device: Device, sftp: asyncssh.SFTPClient, facts: Facts) -> None:
@@ -130,24 +149,18 @@ async def _size(sftp: asyncssh.SFTPClient, path: str) -> int:
 
 
 async def _write(
-    device: Device, sftp: asyncssh.SFTPClient, path: str, data: bytes, start: int, track: Track
+    slice_bytes: int, sftp: asyncssh.SFTPClient, path: str, data: bytes, start: int, track: Track
 ) -> int:
     """Write `data` from byte `start` on, and return how many bytes that were."""
-    limits = device.limits
     flags = asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | (asyncssh.FXF_TRUNC if start == 0 else 0)
     # Bundles are no secret, and another account is to read this one.
     attrs = asyncssh.SFTPAttrs(permissions=0o644)
     track.sent_bytes = start
-    try:
-        async with sftp.open(path, flags, attrs, encoding=None) as file:
-            for at in range(start, len(data), limits.slice_bytes):
-                piece = data[at : at + limits.slice_bytes]
-                await asyncio.wait_for(file.write(piece, at), limits.stall_timeout_s)
-                track.sent_bytes = at + len(piece)
-    except asyncio.TimeoutError:
-        raise HostError(
-            f"{device.name}: uploading: no byte arrived in {limits.stall_timeout_s:g} s", code="timeout"
-        ) from None
+    async with sftp.open(path, flags, attrs, encoding=None) as file:
+        for at in range(start, len(data), slice_bytes):
+            piece = data[at : at + slice_bytes]
+            await file.write(piece, at)
+            track.sent_bytes = at + len(piece)
     return len(data) - start
 
 

@@ -102,7 +102,9 @@ class Dialer:
             check = check_for(options, accept_new=self._accept_new, accepted=accepted)
             work = self._attempt(target, options, check, through, clock)
             try:
-                ssh = await within(self._limits.connect_timeout_s, f"{target.text}: connecting", work, clock)
+                ssh = await within(
+                    self._limits.connect_timeout_s, f"{target.text}: connecting", work, asked=clock
+                )
                 break
             except asyncssh.HostKeyNotVerifiable as error:
                 if accepted is not None:
