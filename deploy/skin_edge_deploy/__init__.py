@@ -4,7 +4,7 @@
     ssh/                              one authenticated connection to a host whose key is known
     device, facts                     looking at a host: nothing here changes anything
     package, plan                     what is pushed; what would be done there, or why it cannot be
-    upload, push                      doing it, on one host
+    upload, install, push             doing it, on one host
     fleet                             many hosts: canaries, concurrency, when to stop
     command, session, live, report    what a person or a script sees of it
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
 
 from skin_edge.model.manifest import one_line
-from skin_edge_deploy.device import Device
+from skin_edge_deploy.device import Device, Said
 from skin_edge_deploy.errors import HostError
 
 #: A path that no shell, no sudoers line and no JSON reads as anything else.
@@ -89,43 +88,29 @@ async def gather(device: Device, upload_name: str, program: str | None = None) -
     said = await device.sh(
         script, program or "", upload_name, doing="looking at it", timeout_s=limits.facts_timeout_s
     )
-    facts = parse(device.name, said.out, said.last_words())
-    if facts.program is None:
-        return facts
-    version, listed = await asyncio.gather(
-        device.sh(
-            f"exec {facts.program} --version </dev/null",
-            doing="asking for its version",
-            timeout_s=limits.facts_timeout_s,
-        ),
-        device.sh(
-            command(facts, "model list --json"), doing="listing its models", timeout_s=limits.facts_timeout_s
-        ),
-    )
-    found = re.fullmatch(r"skin-edge ([0-9]+\.[0-9]+\.[0-9]+\S{0,40})", version.out.strip())
-    if found is None:
+    facts = parse(device.name, said)
+    if facts.program is not None and not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+\S{0,40}", facts.version):
         raise HostError(
-            f"{device.name}: {facts.program} does not work: {version.last_words()}", code="no-skin-edge"
+            f"{device.name}: {facts.program} does not work there: {facts.version or said.last_words()}",
+            code="no-skin-edge",
         )
-    models = _models(listed.objects()) if listed.status == 0 else ()
-    return replace(facts, version=found[1], models=models)
+    return facts
 
 
-def parse(name: str, output: str, last_words: str = "nothing was said") -> Facts:
+def parse(name: str, answer: Said) -> Facts:
     """Return the facts in what `look.sh` printed.
 
     Args:
         name: of the target, for messages.
-        output: of the script.
-        last_words: what the host said where that is no such output.
+        answer: of the host.
 
     Raises:
         HostError: it is not whole, or holds what cannot be.
     """
-    pairs = (line.partition("=") for line in output.splitlines())
+    pairs = (line.partition("=") for line in answer.out.splitlines() if not line.startswith("{"))
     said = {key: one_line(value.strip(), 200) for key, equals, value in pairs if equals}
     if said.get("done") != "1" or not said.get("uid", "").isdigit():
-        raise HostError(f"{name}: it does not answer as a shell does: {last_words}", code="device")
+        raise HostError(f"{name}: it does not answer as a shell does: {answer.last_words()}", code="device")
     program = said.get("program")
     for key in ("program", "state", "uploads"):
         if program is not None and not _PLAIN_PATH.fullmatch(said.get(key, "")):
@@ -154,6 +139,8 @@ def parse(name: str, output: str, last_words: str = "nothing was said") -> Facts
         uploads=said.get("uploads", ""),
         uploads_free_bytes=_kilobytes(said.get("uploads_free_kb", "")),
         partial_bytes=int(said["partial"]) if said.get("partial", "").isdigit() else 0,
+        version=said.get("version", "").removeprefix("skin-edge "),
+        models=_models(answer.objects()),
     )
 
 

@@ -1,5 +1,5 @@
-# Looks at a device and changes nothing. $1: where skin-edge is, empty to look for it; $2: size of what will come.
-# One NAME=VALUE a line; facts.py reads them.
+# Looks at a device and changes nothing. $1: where skin-edge is, empty to look for it; $2: name of the upload.
+# Prints NAME=VALUE, and the models as JSON, one a line; facts.py reads them.
 say() { printf '%s=%s\n' "$1" "$(printf %s "$2" | tr '\n\r' '  ')"; }
 
 me=$(id -u)
@@ -69,4 +69,13 @@ there=$uploads
 while [ ! -e "$there" ] && [ "$there" != / ] && [ -n "$there" ]; do there=${there%/*}; done
 say uploads_free_kb "$(df -Pk "${there:-/}" 2>/dev/null | awk 'NR == 2 { print $4 }')"
 say partial "$(stat -c %s "$uploads/$2.part" 2>/dev/null)"
+
+# Both at once, for Python is slow to start on a small board; each answers in whole lines.
+list() {
+    cd / && "$@" /usr/bin/env "SKIN_EDGE_HOME=$state" "$program" model list --json </dev/null 2>/dev/null
+    say listed $?
+}
+"$program" --version </dev/null 2>&1 | sed -n '1s/^/version=/p' &
+case $sudo in owner) list sudo -n -u "$owner" ;; root) list sudo -n ;; missing | refused) ;; *) list ;; esac
+wait
 say done 1

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from skin_edge.errors import SkinEdgeError
 from skin_edge.model.manifest import one_line
-from skin_edge_deploy.device import Device, Said
+from skin_edge_deploy.device import Device
 from skin_edge_deploy.errors import HostError
 from skin_edge_deploy.facts import Facts, command, gather
+from skin_edge_deploy.install import install
 from skin_edge_deploy.limits import Limits
 from skin_edge_deploy.outcome import Outcome, Track
 from skin_edge_deploy.package import Package
-from skin_edge_deploy.plan import install_arguments, make_plan
+from skin_edge_deploy.plan import make_plan
 from skin_edge_deploy.ssh.asking import Stopwatch
 from skin_edge_deploy.ssh.connect import Dialer, hang_up
 from skin_edge_deploy.targets import Target
-from skin_edge_deploy.upload import discard, upload
+from skin_edge_deploy.upload import upload
+
+#: Of sending what arrives garbled.
+_TRIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +85,24 @@ class Push:
         if self.dry_run:
             known.add(status="planned")
             return
-        uploaded = await upload(device, facts, self.package, track)
-        known.add(uploaded_bytes=uploaded.sent_bytes, resumed_bytes=uploaded.resumed_bytes)
-        track.step = "installing"
-        known.add(after=None)  # until it says
-        said = await device.sh(
-            command(facts, install_arguments(self.limits, uploaded.path)),
-            doing="installing; it goes on there by itself",
-            timeout_s=self.limits.install_timeout_s,
-        )
-        # Only now: cut off, the host may still be reading it. One that stays goes by itself a day later.
-        with contextlib.suppress(HostError):
-            await discard(device, uploaded.path)
-        answer = _answer(device.name, said)
+        answer = None
+        for attempt in range(_TRIES):
+            uploaded = await upload(device, facts, self.package, track, afresh=attempt > 0)
+            known.add(
+                uploaded_bytes=known.outcome.uploaded_bytes + uploaded.sent_bytes,
+                resumed_bytes=uploaded.resumed_bytes,
+                after=None,  # until it says
+            )
+            track.step = "installing"
+            answer = await install(device, facts, self.package, uploaded.path)
+            if answer is not None:
+                break
+        else:
+            raise HostError(
+                f"{device.name}: {_TRIES} times what arrived in {facts.uploads} was not what was sent: "
+                "sha256sum is missing there, or a disk or a memory fails (dmesg)",
+                code="upload",
+            )
         switched = answer.get("activated") is True
         known.add(
             status="done" if switched else "unchanged",
@@ -128,23 +136,6 @@ async def _runs(device: Device, facts: Facts, package: Package) -> bool:
     found = said.objects()
     ours = msgspec.json.decode(msgspec.json.encode(package.bundle.manifest))
     return said.status == 0 and bool(found) and found[-1].get("manifest") == ours
-
-
-def _answer(name: str, said: Said) -> dict[str, Any]:
-    """Return what the device says of an installation.
-
-    Raises:
-        HostError: that it did not succeed, with the device's own code and reason.
-    """
-    answer = (said.objects() or [{}])[-1]
-    error = answer.get("error")
-    if isinstance(error, dict):
-        raise HostError(
-            f"{name}: {one_line(str(error.get('message')))}", code=one_line(str(error.get("code")), 40)
-        )
-    if said.status or "installed" not in answer:
-        raise HostError(f"{name}: model install ended with status {said.status}: {said.last_words()}")
-    return answer
 
 
 def _text(value: object) -> str | None:

@@ -8,7 +8,7 @@ import threading
 
 
 class Cutter:
-    """Listens on loopback and passes everything on to `port`; `left` bytes to the host, then both ends are cut.
+    """Listens on loopback and passes everything on to `port`; so many bytes, then cuts both ends.
 
     Attributes:
         port: to connect to.

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cutting import Cutter
@@ -91,20 +92,20 @@ def test_cut_at_every_stage_the_device_is_whole(
 
 
 def test_a_cut_while_it_installs_is_finished_by_the_device(
-    station: Workstation, host: Host, better: Path, cli_script: str, cli_env: dict[str, str]
+    station: Workstation, host: Host, better: Path, cutter: MakeCutter, through: Callable[[Cutter], str]
 ) -> None:
-    command = [cli_script, "deploy", host.target, "--bundle", str(better)]
-    with subprocess.Popen(command, env=cli_env, stdout=-1, stderr=-1, text=True) as process:
-        wait_until(lambda: any((host.state / "models").glob("*")))
-        host.stop()  # with all its connections
-        out, _ = process.communicate(timeout=60)
-    if process.returncode:  # it may just have been quicker
-        assert process.returncode == 6
-        assert "it goes on there by itself" in out
-    wait_until(lambda: host.current() == "ham-student-9.0.0", 60)
-    host.start()
-    (said,) = station.json(host.target, "--bundle", better)
-    assert said["status"] == "unchanged"
+    network = cutter(None)
+    said: list[dict[str, Any]] = []
+    push = threading.Thread(target=lambda: said.extend(station.json(through(network), "--bundle", better)))
+    push.start()
+    wait_until((host.state / "models" / ".lock").exists)
+    network.close()
+    push.join(60)
+    assert said[0]["error"]["code"] == "connection-lost"
+    assert "goes on there by itself" in said[0]["message"]
+    wait_until(lambda: host.current() == "ham-student-9.0.0" and host.uploads() == [], 60)
+    (again,) = station.json(host.target, "--bundle", better)
+    assert again["status"] == "unchanged"
 
 
 def test_ctrl_c_leaves_the_host_as_it_is_and_says_how_to_go_on(
@@ -146,7 +147,7 @@ def test_a_host_that_falls_silent_is_given_up(
 
 
 def test_two_pushes_of_one_bundle_at_once(station: Workstation, host: Host, better: Path) -> None:
-    said: list[dict[str, object]] = []
+    said: list[dict[str, Any]] = []
     pushes = [
         threading.Thread(target=lambda: said.extend(station.json(host.target, "--bundle", better)))
         for _ in range(2)
@@ -164,7 +165,7 @@ def test_two_pushes_of_different_bundles_at_once(
     station: Workstation, host: Host, make_bundle: MakeBundle
 ) -> None:
     bundles = [make_bundle("9.0.0"), make_bundle("9.1.0")]
-    said: list[dict[str, object]] = []
+    said: list[dict[str, Any]] = []
     pushes = [
         threading.Thread(target=lambda b=b: said.extend(station.json(host.target, "--bundle", b)))  # type: ignore[misc]
         for b in bundles
