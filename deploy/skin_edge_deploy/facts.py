@@ -126,8 +126,8 @@ def parse(name: str, answer: Said) -> Facts:
     return Facts(
         user=said.get("user", ""),
         uid=int(said["uid"]),
-        machine=said.get("machine", ""),
-        kernel=said.get("kernel", ""),
+        machine=said.get("system", "").rpartition(" ")[2],
+        kernel=said.get("system", "").rpartition(" ")[0],
         os=said.get("os", ""),
         service=said.get("service", "none"),
         program=program,
