@@ -45,15 +45,16 @@ async def install(device: Device, facts: Facts, package: Package, path: str) -> 
         doing="installing, which goes on there by itself",
         timeout_s=device.limits.install_timeout_s,
     )
-    return None if said.status == GARBLED else _answer(device.name, said)
+    return None if said.status == GARBLED else _answer(device.name, said, path, package.identity)
 
 
-def _answer(name: str, said: Said) -> dict[str, Any]:
+def _answer(name: str, said: Said, path: str, identity: str) -> dict[str, Any]:
     answer = (said.objects() or [{}])[-1]
     error = answer.get("error")
     if isinstance(error, dict):
         code = one_line(str(error.get("code")), 40)
-        raise HostError(f"{name}: {one_line(str(error.get('message')))}", code=code)
+        why = one_line(str(error.get("message")).replace(path, identity))
+        raise HostError(f"{name}: {why}", code=code)
     if said.status or "installed" not in answer:
         raise HostError(f"{name}: model install ended with status {said.status}: {said.last_words()}")
     return answer

@@ -35,9 +35,9 @@ class Board:
     def finished(self, outcome: Outcome) -> None:
         """Say in a line what became of a host, where no table does."""
         if self._live is None and not console.is_terminal(sys.stderr):
-            console.note(
-                f"{outcome.target}: {outcome.status}" + (f", {outcome.message}" if outcome.message else "")
-            )
+            # Why it failed is in the summary, or in the object on stdout.
+            why = f", {outcome.message}" if outcome.message and outcome.good else ""
+            console.note(f"{outcome.target}: {outcome.status}{why}")
 
     @contextlib.contextmanager
     def suspended(self) -> Iterator[None]:

@@ -134,5 +134,5 @@ def test_nobody_there_is_said_in_one_line(
     down = make_host("down", start=False)
     done = station.deploy(down.target, "--bundle", better)
     assert done.returncode == 6
-    assert "cannot be reached: Connect" in done.stdout
+    assert "cannot be reached: Connection refused" in done.stdout
     assert "Traceback" not in done.stderr

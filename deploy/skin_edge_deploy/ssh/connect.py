@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -189,8 +189,8 @@ class Dialer:
             ) from None
         except (asyncssh.ChannelOpenError, asyncssh.DisconnectError) as error:
             raise HostError(f"{target.text}: {visible(str(error))}", code="unreachable") from None
-        except (OSError, socket.gaierror) as error:
-            why = error.strerror or str(error) or type(error).__name__
+        except OSError as error:
+            why = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or str(error)
             raise HostError(f"{target.text}: cannot be reached: {why}", code="unreachable") from None
 
     async def _accept(
