@@ -120,9 +120,10 @@ class Host:
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         command = [*self._inside, SSHD, "-D", "-f", str(self.root / "sshd_config"), "-E", str(self._log)]
+        before = len(self.log())
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         until = time.monotonic() + 20
-        while "Server listening" not in self.log():
+        while "Server listening" not in self.log()[before:]:
             assert self._process.poll() is None, self.log()
             assert time.monotonic() < until, self.log()
             time.sleep(0.02)

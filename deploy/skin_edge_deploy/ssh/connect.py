@@ -190,7 +190,8 @@ class Dialer:
         except (asyncssh.ChannelOpenError, asyncssh.DisconnectError) as error:
             raise HostError(f"{target.text}: {visible(str(error))}", code="unreachable") from None
         except OSError as error:
-            why = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or str(error)
+            number = error.errno or 0  # negative where a name is not known
+            why = os.strerror(number) if number > 0 else error.strerror or str(error)
             raise HostError(f"{target.text}: cannot be reached: {why}", code="unreachable") from None
 
     async def _accept(
