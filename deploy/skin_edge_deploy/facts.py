@@ -86,7 +86,12 @@ async def gather(device: Device, upload_name: str, program: str | None = None) -
     limits = device.limits
     script = files("skin_edge_deploy").joinpath("look.sh").read_text("utf-8")
     said = await device.sh(
-        script, program or "", upload_name, doing="looking at it", timeout_s=limits.facts_timeout_s
+        script,
+        program or "",
+        upload_name,
+        f"{limits.lock_wait_s:g}",
+        doing="looking at it",
+        timeout_s=limits.facts_timeout_s,
     )
     facts = parse(device.name, said)
     if facts.program is not None and not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+\S{0,40}", facts.version):

@@ -1,4 +1,4 @@
-# Looks at a device and changes nothing. $1: where skin-edge is, empty to look for it; $2: name of the upload.
+# Looks at a device and changes nothing. $1: where skin-edge is, empty to look for it; $2: name of the upload; $3: --wait.
 # Prints NAME=VALUE, and the models as JSON, one a line; facts.py reads them.
 # Starts as few programs as it can: on a small board each costs more than all the shell's own work.
 say() { printf '%s=%s\n' "$1" "$2"; }
@@ -8,6 +8,7 @@ free_kb() { # of the disk of the nearest folder that exists
     df -Pk "${at:-/}" 2>/dev/null | { read -r _; read -r _ _ _ kb _; printf %s "$kb"; }
 }
 
+wait_s=$3
 me=$(id -u)
 login=$(id -un)
 say user "$login"
@@ -78,7 +79,7 @@ if [ "$me" != 0 ] && [ "$owner" != "$login" ]; then
         sudo=refused
         may() {
             sudo -n "$@" /usr/bin/env "SKIN_EDGE_HOME=$state" "$program" model install --activate --json \
-                /var/tmp/x.skinmodel </dev/null >/dev/null 2>&1
+                --wait "$wait_s" "/var/tmp/skin-edge-$me/00000000.skinmodel" </dev/null >/dev/null 2>&1
         }
         if may -u "$owner" -l; then sudo=owner; elif may -l; then sudo=root; fi
     fi

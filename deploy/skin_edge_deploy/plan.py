@@ -9,6 +9,8 @@ from skin_edge_deploy.facts import Facts, command
 from skin_edge_deploy.limits import Limits
 from skin_edge_deploy.package import Package
 
+#: Of the name of a whole upload, in hex: as many as the line in sudoers says.
+UPLOAD_DIGITS = 8
 #: Beside the bundle itself: what else a disk needs to go on.
 _ROOM_BYTES = 8_000_000
 
@@ -46,7 +48,7 @@ def make_plan(name: str, facts: Facts, package: Package, limits: Limits, *, same
         )
     if same:
         return Plan((), True)
-    _check_permission(name, facts)
+    _check_permission(name, facts, limits)
     _check_version(name, facts, package)
     _check_room(name, facts, package)
     size = len(package.data)
@@ -67,21 +69,27 @@ def install_arguments(limits: Limits, path: str) -> str:
     return f"model install --activate --json --wait {limits.lock_wait_s:g} {path}"
 
 
-def sudoers_line(facts: Facts) -> str:
-    """Return the line for /etc/sudoers.d that lets the login do what is needed as the models' owner."""
-    to_run = f"/usr/bin/env SKIN_EDGE_HOME={facts.state} {facts.program} model"
-    allowed = ", ".join(f"{to_run} {words} *" for words in ("install --activate --json", "info"))
-    return f"{facts.user} ALL=({facts.owner}) NOPASSWD: {to_run} list --json, {allowed}"
+def sudoers_line(facts: Facts, limits: Limits) -> str:
+    """Return the line for /etc/sudoers.d that lets the login do what is needed as the models' owner.
+
+    No ``*`` in it: that would match blanks too, and so let a login add options such as another `--config`.
+    """
+    program = f"/usr/bin/env SKIN_EDGE_HOME={facts.state} {facts.program}"
+    digits = "[0-9a-f]" * UPLOAD_DIGITS
+    upload = f"/var/tmp/skin-edge-{facts.uid}/{digits}.skinmodel"  # noqa: S108 - of ours, see upload.py
+    allowed = ("model list --json", "model info --json", install_arguments(limits, upload))
+    commands = ", ".join(f"{program} {arguments}" for arguments in allowed)
+    return f"{facts.user} ALL=({facts.owner}) NOPASSWD: {commands}"
 
 
-def _check_permission(name: str, facts: Facts) -> None:
+def _check_permission(name: str, facts: Facts, limits: Limits) -> None:
     if facts.sudo not in ("missing", "refused"):
         return
     why = "there is no sudo" if facts.sudo == "missing" else "sudo does not let us without a password"
     raise HostError(
         f"{name}: the models in {facts.state} belong to {facts.owner}, we are {facts.user} there, and {why}; "
         f"log in as {facts.owner} or root, or add with `visudo -f /etc/sudoers.d/skin-edge-deploy`: "
-        f"{sudoers_line(facts)}",
+        f"{sudoers_line(facts, limits)}",
         code="not-allowed",
     )
 

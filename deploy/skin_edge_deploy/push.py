@@ -129,7 +129,7 @@ async def _runs(device: Device, facts: Facts, package: Package) -> bool:
     if used is None or not used.ok or used.identity != package.identity:
         return False
     said = await device.sh(
-        command(facts, f"model info --json {facts.state}/models/{used.identity}"),
+        command(facts, "model info --json"),
         doing="asking for its model",
         timeout_s=device.limits.facts_timeout_s,
     )

@@ -1,7 +1,7 @@
 """A bundle to a folder of ours on the host: by SFTP, resumed where an earlier upload was cut.
 
     UPLOADS/SHA256.part                     grows; named after what it will be, so it can be gone on with
-    UPLOADS/SHA256.RANDOM.skinmodel         whole; the name is this run's own
+    UPLOADS/RANDOM.skinmodel                whole; the name is this run's own
 
 Two runs that push the same bundle at once write the same bytes to the same places of one `.part`; the one
 that is first takes it away under a name of its own, and the other starts again.
@@ -22,6 +22,7 @@ from skin_edge_deploy.errors import HostError
 from skin_edge_deploy.facts import Facts
 from skin_edge_deploy.outcome import Track
 from skin_edge_deploy.package import Package
+from skin_edge_deploy.plan import UPLOAD_DIGITS
 from skin_edge_deploy.ssh.patience import within
 
 _TRIES: Final = 3
@@ -77,7 +78,7 @@ async def _upload(device: Device, facts: Facts, package: Package, track: Track, 
                 there = 0 if afresh else await _size(sftp, part)
                 resumed = start = there if there <= len(package.data) else 0
                 sent += await _write(device.limits.slice_bytes, sftp, part, package.data, start, track)
-                path = f"{facts.uploads}/{package.upload_name}.{os.urandom(6).hex()}.skinmodel"
+                path = f"{facts.uploads}/{os.urandom(UPLOAD_DIGITS // 2).hex()}.skinmodel"
                 try:
                     await sftp.rename(part, path)
                 except asyncssh.SFTPNoSuchFile:

@@ -72,10 +72,13 @@ def test_the_command_runs_as_the_owner_and_the_sudoers_line_allows_just_that() -
         f"cd / && exec sudo -n -u skin-edge {started} model install --activate --json --wait 120 "
         "/var/tmp/skin-edge-1000/x.skinmodel </dev/null"
     )
-    assert sudoers_line(found) == (
-        f"pi ALL=(skin-edge) NOPASSWD: {started} model list --json, "
-        f"{started} model install --activate --json *, {started} model info *"
+    allowed = sudoers_line(found, Limits())
+    assert allowed == (
+        f"pi ALL=(skin-edge) NOPASSWD: {started} model list --json, {started} model info --json, "
+        f"{started} model install --activate --json --wait 120 "
+        f"/var/tmp/skin-edge-1000/{'[0-9a-f]' * 8}.skinmodel"
     )
+    assert "*" not in allowed  # it would match blanks, and with them any option
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,7 @@ def test_something_else_than_a_shell_is_quoted() -> None:
 
 
 def run_look(program: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = ["sh", "-s", "--", program, "abc"]
+    command = ["sh", "-s", "--", program, "abc", "120"]
     script = LOOK.read_text()
     return subprocess.run(command, input=script, env=env, capture_output=True, text=True, check=True)
 
