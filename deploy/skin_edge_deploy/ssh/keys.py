@@ -22,6 +22,7 @@ class Keyring:
         self._asker = asker
         self._open: dict[Path, asyncssh.SSHKey] = {}
         self._left_out: set[Path] = set()
+        self._turn = asyncio.Lock()
 
     async def locked_files(self, options: asyncssh.SSHClientConnectionOptions) -> list[Path]:
         """Return the identity files for a host that need a passphrase and are in no agent."""
@@ -37,6 +38,15 @@ class Keyring:
             path: a key file.
             clock: runs while they are asked.
         """
+        # Until the key is derived: who waits must not be asked for it once more meanwhile.
+        with clock.running():
+            await self._turn.acquire()
+        try:
+            return await self._unlock(path, clock)
+        finally:
+            self._turn.release()
+
+    async def _unlock(self, path: Path, clock: Stopwatch) -> asyncssh.SSHKey | None:
         for _ in range(_TRIES):
             if path in self._open or path in self._left_out:
                 return self._open.get(path)
