@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help demo kiosk-demo test train-smoke check format bench soak test-faults fault-hour test-opencv test-backends \
-	translations vm-packages vm test-vm clean distclean
+	translations ssh-server ssh-server-wanted vm-packages vm test-vm clean distclean
 
 # The newest interpreter that fits and can make a venv; PYTHON=... overrides it.
 FITS := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
@@ -17,7 +17,7 @@ PYTHON ?= $(eval PYTHON := $(shell $(FIND_PYTHON)))$(PYTHON)
 
 VENV := .venv
 BIN := $(VENV)/bin
-DEV := .[dev,train,ray,kiosk]
+DEV := .[dev,train,ray,kiosk,deploy]
 # As pyproject.toml names it; installed without its dependencies, of which `dev` has those that a ViT needs.
 KERAS_HUB := $(shell sed -n 's/^teacher = \["\(.*\)"\]$$/\1/p' pyproject.toml)
 # Its source only: the tests read it and run it over a stand-in for what only a Raspberry Pi has.
@@ -27,6 +27,7 @@ TORCH := torch>=2.4,<3
 
 # Where the emulated machine is built and kept.
 VM_DIR := $(or $(SKIN_EDGE_VM_DIR),cache/vm)
+HAVE_SSHD := { command -v sshd || [ -x /usr/sbin/sshd ] || [ -x /usr/local/sbin/sshd ]; } >/dev/null 2>&1
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # What a template of translations says of itself; no line numbers, which change with every line.
@@ -46,7 +47,7 @@ demo: $(VENV)/.light ## Install into .venv (no extras) and classify one drawn le
 kiosk-demo: $(VENV)/.kiosk ## Serve the kiosk's page with drawn lesions, and open it in a browser where there is one
 	SKIN_EDGE_HOME='$(CURDIR)/cache/kiosk-demo' $(BIN)/skin-edge kiosk --source demo --open $(KIOSK_ARGS)
 
-test: $(VENV)/.dev $(VENV)/.chromium systemd-tools ## Install with training and test tools, and run the tests; PYTEST_ARGS=... is passed on
+test: $(VENV)/.dev $(VENV)/.chromium systemd-tools ssh-server-wanted ## Install with training and test tools, and run the tests; PYTEST_ARGS=... is passed on
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
 test-faults: $(VENV)/.dev ## Every camera fault 100 times, through the real capture process; FAULT_ARGS=... is passed on
@@ -95,6 +96,15 @@ systemd-tools: ## Install systemd-analyze, by which tests judge the units, where
 		{ [ "$$(id -u)" = 0 ] || sudo -n true; } 2>/dev/null && command -v apt-get >/dev/null && \
 		$(AS_ROOT) apt-get -qq update && $(AS_ROOT) apt-get -qq install --yes --no-install-recommends systemd >/dev/null; \
 		} || echo "make: no systemd-analyze, and no way to install it here: the units are not verified" >&2
+
+# Installed unasked only by root and where no systemd would start it: in containers, as those of CI. Nobody's
+# workstation gets a server for its tests.
+ssh-server-wanted:
+	@$(HAVE_SSHD) || { [ "$$(id -u)" = 0 ] && [ ! -d /run/systemd/system ] && command -v apt-get >/dev/null && $(MAKE) ssh-server; } \
+		|| echo "make: no sshd: the tests of deploy will be skipped; apt-get install openssh-server, or make ssh-server" >&2
+
+ssh-server: ## Install OpenSSH's server, which tests/deploy starts on loopback, with apt-get, as root or through sudo
+	@$(HAVE_SSHD) || { $(AS_ROOT) apt-get update && $(AS_ROOT) apt-get install --yes --no-install-recommends openssh-server; }
 
 vm-packages: ## Install the Debian packages that make vm needs, with apt-get, as root or through sudo
 	$(AS_ROOT) apt-get update

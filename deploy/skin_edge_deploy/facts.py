@@ -1,0 +1,170 @@
+"""What there is to know of a host before anything on it is changed; reading it changes nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Final
+
+from skin_edge.model.manifest import one_line
+from skin_edge_deploy.device import Device, Said
+from skin_edge_deploy.errors import HostError
+
+#: A path that no shell, no sudoers line and no JSON reads as anything else.
+_PLAIN_PATH: Final = re.compile(r"/[A-Za-z0-9._+~/@-]*")
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}\$?")
+_SUDO: Final = ("", "needless", "missing", "refused", "owner", "root")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One installed bundle, as `skin-edge model list --json` says it."""
+
+    identity: str
+    current: bool
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A host as it is.
+
+    Attributes:
+        user, uid: who we are there.
+        machine, kernel, os: as ``aarch64``, ``Linux 6.1.0``, ``Debian GNU/Linux 12 (bookworm)``.
+        service: state of skin-edge.service as systemd has it, ``none`` where it is not installed.
+        program: path of skin-edge; None where there is none.
+        python: that runs it, as ``Python 3.11.2``; empty where that cannot be told.
+        state: folder of the models in question.
+        owner: the account that they belong to.
+        sudo: what sudo lets us do without a password: empty (not needed: we are root or the owner),
+            ``needless`` (the folder is writable), ``missing``, ``refused``, ``owner`` or ``root``.
+        free_bytes: on the disk of `state`; None where that cannot be told.
+        uploads: folder to which a bundle would go.
+        uploads_free_bytes: on its disk; None where that cannot be told.
+        partial_bytes: of this very bundle that an earlier upload left there.
+        version: of skin-edge; empty without a program.
+        models: installed there, the oldest first.
+    """
+
+    user: str
+    uid: int
+    machine: str
+    kernel: str
+    os: str
+    service: str
+    program: str | None
+    python: str
+    state: str
+    owner: str
+    sudo: str
+    free_bytes: int | None
+    uploads: str
+    uploads_free_bytes: int | None
+    partial_bytes: int
+    version: str = ""
+    models: tuple[Model, ...] = ()
+
+    @property
+    def current(self) -> Model | None:
+        """The installed bundle in use; None where the one that is shipped with skin-edge is."""
+        return next((model for model in self.models if model.current), None)
+
+
+async def gather(device: Device, upload_name: str, program: str | None = None) -> Facts:
+    """Look at a host.
+
+    Args:
+        device: it.
+        upload_name: of the bundle, as an earlier upload would have left it.
+        program: skin-edge there; None looks for it.
+
+    Raises:
+        HostError: it does not answer, or not as skin-edge's device does.
+    """
+    limits = device.limits
+    script = files("skin_edge_deploy").joinpath("look.sh").read_text("utf-8")
+    said = await device.sh(
+        script,
+        program or "",
+        upload_name,
+        f"{limits.lock_wait_s:g}",
+        doing="looking at it",
+        timeout_s=limits.facts_timeout_s,
+    )
+    facts = parse(device.name, said)
+    if facts.program is not None and not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+\S{0,40}", facts.version):
+        raise HostError(
+            f"{device.name}: {facts.program} does not work there: {facts.version or said.last_words()}",
+            code="no-skin-edge",
+        )
+    return facts
+
+
+def parse(name: str, answer: Said) -> Facts:
+    """Return the facts in what `look.sh` printed.
+
+    Args:
+        name: of the target, for messages.
+        answer: of the host.
+
+    Raises:
+        HostError: it is not whole, or holds what cannot be.
+    """
+    pairs = (line.partition("=") for line in answer.out.splitlines() if not line.startswith("{"))
+    said = {key: one_line(value.strip(), 200) for key, equals, value in pairs if equals}
+    if said.get("done") != "1" or not said.get("uid", "").isdigit():
+        raise HostError(f"{name}: it does not answer as a shell does: {answer.last_words()}", code="device")
+    program = said.get("program")
+    for key in ("program", "state", "uploads"):
+        if program is not None and not _PLAIN_PATH.fullmatch(said.get(key, "")):
+            raise HostError(
+                f"{name}: {key} is {said.get(key)!r} there: not a path to work with", code="device"
+            )
+    owner = said.get("owner", "")
+    if program is not None and not _PLAIN_NAME.fullmatch(owner):
+        raise HostError(
+            f"{name}: the models there belong to nobody that can be named ({owner!r})", code="device"
+        )
+    sudo = said.get("sudo", "")
+    return Facts(
+        user=said.get("user", ""),
+        uid=int(said["uid"]),
+        machine=said.get("system", "").rpartition(" ")[2],
+        kernel=said.get("system", "").rpartition(" ")[0],
+        os=said.get("os", ""),
+        service=said.get("service", "none"),
+        program=program,
+        python=said.get("python", ""),
+        state=said.get("state", ""),
+        owner=owner,
+        sudo=sudo if sudo in _SUDO else "refused",
+        free_bytes=_kilobytes(said.get("free_kb", "")),
+        uploads=said.get("uploads", ""),
+        uploads_free_bytes=_kilobytes(said.get("uploads_free_kb", "")),
+        partial_bytes=int(said["partial"]) if said.get("partial", "").isdigit() else 0,
+        version=said.get("version", "").removeprefix("skin-edge "),
+        models=_models(answer.objects()),
+    )
+
+
+def command(facts: Facts, arguments: str) -> str:
+    """Return the shell line that runs skin-edge there as the account to which the models belong."""
+    # Out of the login's folder, which the other account may not be allowed to read.
+    sudo = {"owner": f"sudo -n -u {facts.owner} ", "root": "sudo -n "}.get(facts.sudo, "")
+    return (
+        f"cd / && exec {sudo}/usr/bin/env SKIN_EDGE_HOME={facts.state} {facts.program} {arguments} </dev/null"
+    )
+
+
+def _models(listed: list[dict[str, Any]]) -> tuple[Model, ...]:
+    return tuple(
+        Model(one_line(str(one.get("identity")), 120), one.get("current") is True, one.get("ok") is True)
+        for one in listed
+        if "identity" in one
+    )
+
+
+def _kilobytes(text: str) -> int | None:
+    return int(text) * 1024 if text.isdigit() else None

@@ -1,0 +1,1 @@
+"""One authenticated connection to a host whose key is known."""
