@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +26,10 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 # thread that waits for another then stands still until a signal comes. No slots means the common hash, as
 # before (PR_FUTEX_HASH, PR_FUTEX_HASH_SET_SLOTS, 0); a kernel without the choice refuses it, and needs none.
 ctypes.CDLL(None).prctl(78, 1, 0, 0, 0)
+
+# A test that is slow once on a busy machine is not wrong.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 
