@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from skin_edge.model.bundle import ARCHIVE_SUFFIX, Bundle, open_bundle, pack_bundle
+from skin_edge.model.bundle import ARCHIVE_SUFFIX, Bundle, open_bundle, pack_bundle, sha256_hex
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,4 +54,4 @@ def package(path: Path, scratch: Path) -> Package:
         folder.mkdir()
         write_files(folder, bundle)
     data = pack_bundle(folder, scratch / f"{bundle.manifest.identity}{ARCHIVE_SUFFIX}").read_bytes()
-    return Package(bundle, data, hashlib.sha256(data).hexdigest())
+    return Package(bundle, data, sha256_hex(data))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -83,13 +82,8 @@ def gather(
         say("the archive")
         path = out / f"skin-edge-{identity}{SUFFIX}"
         pack(folder, f"skin-edge-{identity}", path)
-    return Wheelhouse(path, identity, len(list_wheels(path)), path.stat().st_size)
-
-
-def list_wheels(archive: Path) -> list[str]:
-    """Return the names of the wheels in a release."""
-    with tarfile.open(archive) as tar:
-        return sorted(Path(name).name for name in tar.getnames() if name.endswith(".whl"))
+        count = sum(1 for _ in wheels.iterdir())
+    return Wheelhouse(path, identity, count, path.stat().st_size)
 
 
 def _own_wheel(wheel: Path | None, wheels: Path) -> Path:
@@ -191,10 +185,10 @@ def _sha256(path: Path) -> str:
 
 
 def _uv() -> str:
-    found = shutil.which(
-        "uv", path=os.pathsep.join((str(Path(sys.executable).parent), os.get_exec_path()[0]))
-    )
-    found = found or shutil.which("uv")
+    beside = shutil.which(
+        "uv", path=str(Path(sys.executable).parent)
+    )  # where this environment is not activated
+    found = beside or shutil.which("uv")
     if found is None:
         raise UsageError("uv is missing: pip install 'skin-edge[deploy]'", code="missing-extra")
     return found
