@@ -13,8 +13,9 @@ export class ApiError extends Error {
   }
 }
 
-export function get(path) {
-  return request(path, { method: "GET" });
+/** `signal` gives the request up; it ends as an ApiError "offline" then, which nobody waits for. */
+export function get(path, { signal } = {}) {
+  return request(path, { method: "GET", signal });
 }
 
 export function post(path, body, { timeoutS = 15 } = {}) {
@@ -27,7 +28,8 @@ async function request(path, options, timeoutS = 15) {
   let answer;
   try {
     response = await fetch(path, {
-      ...options, credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(timeoutS * 1000),
+      ...options, credentials: "same-origin", cache: "no-store",
+      signal: AbortSignal.any([AbortSignal.timeout(timeoutS * 1000), ...(options.signal ? [options.signal] : [])]),
     });
     answer = response.status === 204 ? null : await response.json();
   } catch (error) {

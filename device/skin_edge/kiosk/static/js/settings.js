@@ -47,9 +47,10 @@ export function openSettings() {
   show("settings");
 }
 
-// Whoever comes next must not find them open.
+// Whoever comes next must not find them open. What is still being asked for would be refused once they are locked.
 function close(next) {
   unlocked = false;
+  loading?.abort();
   if (next !== "pin" && !leaving) post("/api/lock", {}).catch(() => {});
 }
 
@@ -63,11 +64,14 @@ function say(error, saved) {
   byId("settings-saved").textContent = saved;
 }
 
+let loading = null;
+
 async function load() {
+  const mine = loading = new AbortController();
   try {
-    draw(await get("/api/settings"));
+    draw(await get("/api/settings", { signal: mine.signal }));
   } catch (error) {
-    refused(error);
+    if (!mine.signal.aborted) refused(error);
   }
 }
 
