@@ -19,11 +19,19 @@ _SUDO: Final = ("", "needless", "missing", "refused", "owner", "root")
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One installed bundle, as `skin-edge model list --json` says it."""
+    """One installed bundle, as `skin-edge model list --json` says it.
+
+    Attributes:
+        identity: NAME-VERSION.
+        current: whether it is in use.
+        ok: whether its files are whole.
+        manifest_sha256: SHA-256 (hex) of its manifest.yaml; empty where an older skin-edge does not say it.
+    """
 
     identity: str
     current: bool
     ok: bool
+    manifest_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +168,12 @@ def command(facts: Facts, arguments: str) -> str:
 
 def _models(listed: list[dict[str, Any]]) -> tuple[Model, ...]:
     return tuple(
-        Model(one_line(str(one.get("identity")), 120), one.get("current") is True, one.get("ok") is True)
+        Model(
+            one_line(str(one.get("identity")), 120),
+            one.get("current") is True,
+            one.get("ok") is True,
+            one_line(str(one.get("manifest_sha256") or ""), 64),
+        )
         for one in listed
         if "identity" in one
     )

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from skin_edge.errors import SkinEdgeError
+from skin_edge.model.bundle import sha256_hex
 from skin_edge.model.manifest import one_line
 from skin_edge_deploy.device import Device
 from skin_edge_deploy.errors import HostError
@@ -128,6 +129,9 @@ async def _runs(device: Device, facts: Facts, package: Package) -> bool:
     used = facts.current
     if used is None or not used.ok or used.identity != package.identity:
         return False
+    if used.manifest_sha256:
+        return used.manifest_sha256 == sha256_hex(package.bundle.manifest_yaml)
+    # An older skin-edge does not list the hash, and Python is started there once more.
     said = await device.sh(
         command(facts, "model info --json"),
         doing="asking for its model",

@@ -34,7 +34,7 @@ uploads=/var/tmp/skin-edge-1000
 uploads_free_kb=24117248
 partial=131072
 {"identity":"ham-student-0.2.0","path":"/x","current":false,"previous":true,"ok":true,"error":null}
-{"identity":"ham-student-0.3.0","path":"/y","current":true,"previous":false,"ok":true,"error":null}
+{"identity":"ham-student-0.3.0","path":"/y","current":true,"previous":false,"ok":true,"error":null,"manifest_sha256":"c0ffee","model_sha256":"beef"}
 version=skin-edge 0.1.0
 done=1
 """
@@ -62,6 +62,8 @@ def test_a_pi_with_the_service() -> None:
     assert [model.identity for model in found.models] == ["ham-student-0.2.0", "ham-student-0.3.0"]
     assert found.current is not None
     assert found.current.identity == "ham-student-0.3.0"
+    # The first is as an older skin-edge lists it.
+    assert [model.manifest_sha256 for model in found.models] == ["", "c0ffee"]
 
 
 def test_the_command_runs_as_the_owner_and_the_sudoers_line_allows_just_that() -> None:

@@ -6,7 +6,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from loopback import Host, fingerprint, keygen, tree
+import pytest
+from loopback import BIN, Host, fingerprint, keygen, tree
 from workstation import MakeBundle, Workstation
 
 from skin_edge.model.bundle import open_bundle
@@ -39,6 +40,21 @@ def test_the_same_bundle_again_is_nothing_to_do(station: Workstation, host: Host
     assert done.returncode == 0
     assert "unchanged, runs this very bundle" in done.stderr
     assert tree(host.root / "state") == before
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_whether_it_is_the_same_is_asked_with_one_start_of_python_fewer(
+    station: Workstation, host: Host, better: Path, older: bool
+) -> None:
+    assert station.deploy(host.target, "--bundle", better).returncode == 0
+    calls, program = host.root / "calls", host.root / "skin-edge"
+    hidden = 's/,"manifest_sha256":"[^"]*"//' if older else ""
+    program.write_text(f'#!/bin/sh\necho "$*" >>{calls}\n{BIN}/skin-edge "$@" | sed \'{hidden}\'\n')
+    program.chmod(0o755)
+    (said,) = station.json(host.target, "--bundle", better, "--skin-edge", program)
+    assert said["status"] == "unchanged"
+    asked = sorted(calls.read_text().splitlines())
+    assert asked == ["--version", *(["model info --json"] if older else []), "model list --json"]
 
 
 def test_other_contents_under_the_same_name_are_refused(

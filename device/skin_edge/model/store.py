@@ -19,7 +19,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -28,7 +28,7 @@ import msgspec
 from skin_edge.durable import PUBLIC_MODE, fsync_directory, make_directory, replacing
 from skin_edge.errors import BundleError, StorageError
 from skin_edge.faults import storage_faults
-from skin_edge.model.bundle import Bundle, open_bundle
+from skin_edge.model.bundle import Bundle, open_bundle, sha256_hex
 from skin_edge.model.manifest import MANIFEST_NAME
 from skin_edge.model.write import write_files
 from skin_edge.strict import Strict
@@ -60,6 +60,9 @@ class Installed:
         path: its directory.
         is_current, is_previous: whether a link leads to it.
         error: why it must not be used, where its files are not whole; None where they are.
+        manifest_sha256: SHA-256 (hex) of manifest.yaml, which lists all other hashes: bundles with the same
+            are the same; None where it must not be used.
+        model_sha256: SHA-256 (hex) of model.tflite; None as well.
     """
 
     identity: str
@@ -67,6 +70,8 @@ class Installed:
     is_current: bool
     is_previous: bool
     error: str | None
+    manifest_sha256: str | None = None
+    model_sha256: str | None = None
 
 
 class ModelStore:
@@ -279,12 +284,17 @@ class ModelStore:
         current, previous = self.target(CURRENT), self.target(PREVIOUS)
         found = []
         for path in self._directories():
+            listed = Installed(path.name, path, path.name == current, path.name == previous, None)
             try:
-                identity = open_bundle(path).manifest.identity
-                error = None if identity == path.name else f"its manifest calls it {identity}"
+                bundle = open_bundle(path)
             except BundleError as problem:
-                error = str(problem)
-            found.append(Installed(path.name, path, path.name == current, path.name == previous, error))
+                found.append(replace(listed, error=str(problem)))
+                continue
+            if bundle.manifest.identity != path.name:
+                found.append(replace(listed, error=f"its manifest calls it {bundle.manifest.identity}"))
+                continue
+            manifest_sha256 = sha256_hex(bundle.manifest_yaml)
+            found.append(replace(listed, manifest_sha256=manifest_sha256, model_sha256=bundle.model_sha256))
         return found
 
     def prune(self, keep: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -54,6 +55,10 @@ def test_list_for_people_and_for_scripts(make_bundle: MakeBundle, run_cli: RunCl
         ("tiny-1.0.1", False, True, True),
         ("tiny-1.0.2", True, False, True),
     ]
+    used = open_bundle(lines[1]["path"])
+    assert lines[1]["manifest_sha256"] == hashlib.sha256(used.manifest_yaml).hexdigest()
+    assert lines[1]["model_sha256"] == used.model_sha256
+    assert lines[0]["manifest_sha256"] != lines[1]["manifest_sha256"]
     table = run_cli("model", "list").stdout
     assert [line.split() for line in table.splitlines() if "tiny" in line] == [
         ["tiny-1.0.1", "before", "ok"],

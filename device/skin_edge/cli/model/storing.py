@@ -103,6 +103,8 @@ def list_models(as_json: JsonOption = False, config: ConfigOption = None) -> Non
                     "previous": one.is_previous,
                     "ok": one.error is None,
                     "error": one.error,
+                    "manifest_sha256": one.manifest_sha256,
+                    "model_sha256": one.model_sha256,
                 }
             )
         return
