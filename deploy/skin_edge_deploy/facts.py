@@ -73,9 +73,7 @@ class Facts:
         return next((model for model in self.models if model.current), None)
 
 
-async def gather(
-    device: Device, upload_name: str, program: str | None = None, secret: bytes = b""
-) -> Facts:
+async def gather(device: Device, upload_name: str, program: str | None = None, secret: bytes = b"") -> Facts:
     """Look at a host.
 
     Args:

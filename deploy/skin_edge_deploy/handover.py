@@ -16,12 +16,12 @@ GARBLED: Final = 97
 # One line without single quotes, backslashes and exclamation marks: any login shell passes it on as it is.
 _SCRIPT: Final = (
     "f=$1 sum=$2; shift 2; cd /; "
-    '[ "$(sha256sum <"$f" | cut -c 1-64)" = "$sum" ] || { rm -f -- "$f"; exit %d; }; '
+    '[ "$(sha256sum <"$f" | cut -c 1-64)" = "$sum" ] || { rm -f -- "$f"; exit GARBLED; }; '
     '{ { "$@" 2>&1 >&3; s=$?; echo; echo "=$s"; } | { trap "" PIPE HUP; last=; while IFS= read -r line; do '
     'case $line in "") ;; =[0-9]*) last=${line#=};; *) echo "$line" >&2 2>/dev/null;; esac; done; '
     'exit "${last:-98}"; }; } 3>&1; '
     'status=$?; rm -f -- "$f"; exit "$status"'
-) % GARBLED
+).replace("GARBLED", str(GARBLED))
 
 
 async def hand_over(

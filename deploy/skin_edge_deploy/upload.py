@@ -195,6 +195,8 @@ def _opened(cargo: Cargo, start: int) -> BinaryIO:
     try:
         source = cargo.path.open("rb")
     except OSError as error:
-        raise HostError(f"{cargo.path}: cannot be read here any more: {error.strerror}", code="upload") from None
+        raise HostError(
+            f"{cargo.path}: cannot be read here any more: {error.strerror}", code="upload"
+        ) from None
     source.seek(start)
     return source

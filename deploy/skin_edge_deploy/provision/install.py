@@ -45,7 +45,7 @@ async def install(
         candidate.cargo.sha256,
         (*root.prefix, *install_words(machine, limits, path)),
         doing="installing",
-        timeout_s=limits.install_timeout_s,
+        timeout_s=limits.release_timeout_s,
         stdin=root.secret,
         heard=heard,
     )

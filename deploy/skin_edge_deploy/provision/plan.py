@@ -48,15 +48,14 @@ def check_machine(name: str, machine: Machine) -> None:
         raise HostError(f"{name}: no {PYTHON} there: apt-get install python3-minimal", code="no-python")
     if machine.bits != _BITS:
         raise HostError(
-            f"{name}: {machine.os} of {machine.bits} bits is there: install the 64 bit system", code="no-release"
+            f"{name}: {machine.os} of {machine.bits} bits is there: install the 64 bit system",
+            code="no-release",
         )
     if not machine.systemd:
         raise HostError(f"{name}: systemd does not run there, which the service needs", code="no-systemd")
 
 
-def make_plan(
-    name: str, machine: Machine, candidate: Candidate, wanted: Settings, limits: Limits
-) -> Plan:
+def make_plan(name: str, machine: Machine, candidate: Candidate, wanted: Settings, limits: Limits) -> Plan:
     """Return what brings a host to a release.
 
     Args:
@@ -78,14 +77,15 @@ def make_plan(
             "skin-edge wheelhouse --sign KEY, then --release FILE",
             code="signature",
         )
-    if wanted.sudoers:
+    line = wanted.sudoers and machine.rights != "root"
+    if line:
         _check_signers(name, machine, before)
     steps = [f"write {SIGNERS}"] if before.signers is not None else []
     steps += [f"write {CONFIG}"] if before.config is not None else []
     if install:
         _check_room(name, machine, candidate)
         steps += _installing(machine, candidate, limits)
-    if wanted.sudoers and machine.rights != "root":
+    if line and machine.rights != "line":
         steps.append(f"write {SUDOERS}, once visudo has read it")
     return Plan(install, before, kept, tuple(steps))
 
@@ -157,8 +157,8 @@ def _check_room(name: str, machine: Machine, candidate: Candidate) -> None:
     for path, free, needed in wanted:
         if free is not None and free < needed:
             raise HostError(
-                f"{name}: {free // 1_000_000} MB are free for {path} there, {needed // 1_000_000} are needed; "
-                "delete something",
+                f"{name}: {free // 1_000_000} MB are free for {path} there, {needed // 1_000_000} are "
+                "needed; delete something",
                 code="no-space",
             )
 

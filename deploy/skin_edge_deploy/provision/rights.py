@@ -79,9 +79,7 @@ class Passwords:
         finally:
             turn.release()
 
-    async def _by_password(
-        self, device: Device, user: str, command: Sequence[str], clock: Stopwatch
-    ) -> Root:
+    async def _by_password(self, device: Device, user: str, command: Sequence[str], clock: Stopwatch) -> Root:
         kept = self._kept.get(user)
         if kept is not None:
             secret = _line(kept)
@@ -91,8 +89,8 @@ class Passwords:
             answer = await self._asker.ask(f"Password of {user} for sudo on {device.name}: ", clock)
             if answer is None:
                 raise HostError(
-                    f"{device.name}: sudo wants the password of {user}, and there is no terminal to ask at; run this "
-                    "at one, log in as root, or let sudo do without (docs/deploy.md)",
+                    f"{device.name}: sudo wants the password of {user}, and there is no terminal to ask "
+                    "at; run this at one, log in as root, or let sudo do without (docs/deploy.md)",
                     code="not-allowed",
                 )
             secret = _line(answer)
@@ -106,7 +104,9 @@ class Passwords:
         if not self._several or user in self._settled:
             return
         self._settled.add(user)
-        answer = await self._asker.ask(f"Use it for {user} on the other hosts, too? (yes/no) ", clock, echo=True)
+        answer = await self._asker.ask(
+            f"Use it for {user} on the other hosts, too? (yes/no) ", clock, echo=True
+        )
         if answer is not None and answer.strip().lower() in ("y", "yes"):
             self._kept[user] = password
 

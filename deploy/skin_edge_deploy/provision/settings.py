@@ -20,10 +20,11 @@ _MAX_BYTES: Final = 256 * 1024
 _PLACE_TIMEOUT_S: Final = 60.0
 _REFUSED: Final = 96
 _PATH: Final = "PATH=/usr/sbin:/usr/bin:/sbin:/bin; umask 022; "
-# $1: what was uploaded, which is gone afterwards; $2: its place. The name with a dot in front and behind is one that
-# sudo does not read. No quotes, backslashes and exclamation marks but double quotes, as in handover.py.
+# $1: what was uploaded, which is gone afterwards; $2: its place; $3: its mode. sudo reads no file that has a
+# dot in its name. Without single quotes, backslashes and exclamation marks, as in handover.py.
 _TAKE: Final = (
-    _PATH + 'd=${2%/*}; t=$d/.${2##*/}.part; trap "rm -f -- $1 $t" EXIT; [ -d "$d" ] || mkdir -m 755 -- "$d" || exit; '
+    _PATH + 'd=${2%/*}; t=$d/.${2##*/}.part; trap "rm -f -- $1 $t" EXIT; '
+    '[ -d "$d" ] || mkdir -m 755 -- "$d" || exit; '
     'rm -f -- "$t"; cat <"$1" >"$t" && chown 0:0 -- "$t" && chmod "$3" -- "$t" && sync -- "$t" || exit; '
 )
 #: Never over another file: the link is made only where there is none.
@@ -94,7 +95,9 @@ def read_signers(path: Path) -> bytes:
     return data
 
 
-async def put(device: Device, folder: Folder, root: Root, data: bytes, where: str, script: str, mode: str) -> Placed:
+async def put(
+    device: Device, folder: Folder, root: Root, data: bytes, where: str, script: str, mode: str
+) -> Placed:
     """Have root write a file on a host, and return what came of it.
 
     Args:
@@ -116,25 +119,32 @@ async def put(device: Device, folder: Folder, root: Root, data: bytes, where: st
     )  # fmt: skip
     for answer in ("placed", "same", "other"):
         if said.status == 0 and said.out.strip() == answer:
-            return answer  # type: ignore[return-value]
+            return answer
     code = "sudoers" if said.status == _REFUSED else "device"
     raise HostError(f"{device.name}: {where} was not written: {said.last_words()}", code=code)
 
 
-async def put_before(device: Device, folder: Folder, root: Root, settings: Settings) -> tuple[str, ...]:
-    """Have root write settings and signers where there are none, and return what was kept, in words.
+async def put_before(
+    device: Device, folder: Folder, root: Root, settings: Settings
+) -> tuple[bool, tuple[str, ...]]:
+    """Have root write settings and signers where there are none.
+
+    Returns:
+        Whether anything was written, and what was kept, in words.
 
     Raises:
         HostError: one was not written, or other signers are there.
     """
+    placed: list[Placed] = []
     kept: tuple[str, ...] = ()
     if settings.signers is not None:
-        if await put(device, folder, root, settings.signers, SIGNERS, NEW, "0644") == "other":
+        placed.append(await put(device, folder, root, settings.signers, SIGNERS, NEW, "0644"))
+        if placed[-1] == "other":
             raise other_signers(device.name)
     if settings.config is not None:
-        if await put(device, folder, root, settings.config, CONFIG, NEW, "0644") != "placed":
-            kept = (f"{CONFIG} of the host",)
-    return kept
+        placed.append(await put(device, folder, root, settings.config, CONFIG, NEW, "0644"))
+        kept = (f"{CONFIG} of the host",) if placed[-1] != "placed" else ()
+    return "placed" in placed, kept
 
 
 async def put_line(device: Device, folder: Folder, root: Root, lines: str) -> Placed:

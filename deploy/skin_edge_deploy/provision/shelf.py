@@ -10,6 +10,7 @@ from skin_edge_deploy.errors import HostError
 from skin_edge_deploy.machine import Machine
 from skin_edge_deploy.provision.candidates import Candidate, choose, read_candidate, target_of
 from skin_edge_deploy.provision.gathering import Gatherer
+from skin_edge_deploy.wheelhouse.targets import TARGETS
 
 
 class Shelf:
@@ -50,7 +51,7 @@ class Shelf:
         if target is None:
             system = f"{machine.os}, Python {machine.python}, {machine.machine}"
             raise HostError(
-                f"{name}: no release is gathered for {system}: there are pi-bookworm, pi-trixie and jetpack6; "
+                f"{name}: no release is gathered for {system}: there are {', '.join(TARGETS)}; "
                 "gather one on a machine like it (skin-edge wheelhouse --target this), then --release FILE",
                 code="no-release",
             )
@@ -60,7 +61,5 @@ class Shelf:
         if path is None:
             path = await self._gatherer.release_for(target, tell)
         if path not in self._read:
-            self._read[path] = asyncio.ensure_future(
-                asyncio.to_thread(read_candidate, path, self._allowed)
-            )
+            self._read[path] = asyncio.ensure_future(asyncio.to_thread(read_candidate, path, self._allowed))
         return choose(name, [await asyncio.shield(self._read[path])], machine)

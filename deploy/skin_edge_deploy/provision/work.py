@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from skin_edge.model.manifest import one_line
 from skin_edge_deploy.errors import HostError
@@ -21,7 +21,7 @@ from skin_edge_deploy.sending import send
 from skin_edge_deploy.upload import Folder
 from skin_edge_deploy.visit import Call
 
-_NO_UPLOAD = "none"
+_NO_UPLOAD: Final = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,36 +71,40 @@ class Provision:
         plan = make_plan(device.name, machine, candidate, self.settings, device.limits)
         known.add(steps=plan.steps, release=replace(_released(call), kept=plan.kept))
         if self.dry_run:
+            await self._plan_bundle(call, plan)
             return
         await self._do(call, machine, facts, candidate, plan)
 
     async def _do(
         self, call: Call, machine: Machine, facts: Facts | None, candidate: Candidate, plan: Plan
     ) -> None:
-        needs_line = self.settings.sudoers and not _has_line(machine, facts)
-        writes = needs_line or plan.before != Settings()
-        for_models = self.push is not None and machine.rights == "password"
+        line = self.settings.sudoers and machine.rights != "root" and not _has_line(machine, facts)
+        models = self.push is not None and facts is not None and facts.sudo == "refused"
         root = Root()
-        if writes or plan.install or for_models:
+        if plan.install or line or models or plan.before != Settings():
             words = install_words(machine, call.device.limits, f"{machine.uploads}/00000000.skinrelease")
-            root = await self.passwords.root(call.device, machine, words, call.clock, whole=writes)
+            whole = line or models or plan.before != Settings()
+            root = await self.passwords.root(call.device, machine, words, call.clock, whole=whole)
         folder = Folder(machine.uploads, machine.user, machine.uid, shared=True)
+        done = plan.install
         if plan.before != Settings():
             call.track.step = "writing settings"
-            kept = await put_before(call.device, folder, root, plan.before)
-            call.known.add(release=replace(_released(call), kept=(*plan.kept, *kept)))
+            written, kept = await put_before(call.device, folder, root, plan.before)
+            done = done or written
+            plan = replace(plan, kept=(*plan.kept, *kept))
+            call.known.add(release=replace(_released(call), kept=plan.kept))
         if plan.install:
             await self._install(call, machine, candidate, root, folder)
         call.track.step = "looking"
         facts = await self._models(call, root.secret)
-        if needs_line and machine.rights != "root":
-            await self._allow(call, machine, root, folder, facts)
-        done = writes or plan.install
-        call.known.add(status="done" if done else "unchanged", message=_message(plan, done))
+        if line:
+            done = await self._allow(call, machine, root, folder, facts) or done
+        call.known.add(status="done" if done else "unchanged", message=_message(plan, done=done))
         if self.push is not None:
             await self.push.work(call, root.secret)
-            if done:
-                call.known.add(status="done", message=_message(plan, done))
+            pushed = call.known.outcome.status == "done"
+            message = _message(plan, done=done) if done or plan.kept else call.known.outcome.message
+            call.known.add(status="done" if done or pushed else "unchanged", message=message)
 
     async def _install(
         self, call: Call, machine: Machine, candidate: Candidate, root: Root, folder: Folder
@@ -118,15 +122,15 @@ class Provision:
 
     async def _allow(
         self, call: Call, machine: Machine, root: Root, folder: Folder, facts: Facts | None
-    ) -> None:
+    ) -> bool:
         if facts is None or facts.program is None:
             raise HostError(
-                f"{call.device.name}: skin-edge was not found there after its installation", code="no-skin-edge"
+                f"{call.device.name}: skin-edge was not found there after its installation",
+                code="no-skin-edge",
             )
         call.track.step = "writing a line for sudo"
-        await put_line(
-            call.device, folder, root, sudoers_file(machine, facts, call.device.limits)
-        )
+        lines = sudoers_file(machine, facts, call.device.limits)
+        return await put_line(call.device, folder, root, lines) == "placed"
 
     async def _models(self, call: Call, secret: bytes = b"") -> Facts | None:
         """Look at the models; None where skin-edge does not answer: an installation that is broken."""
@@ -143,13 +147,17 @@ class Provision:
         call.known.add(facts=facts, after=current)
         return facts
 
+    async def _plan_bundle(self, call: Call, plan: Plan) -> None:
         """Add what would be done with the bundle; what the release brings first is no reason why not."""
-        call.known.add(status="planned" if plan.steps else "unchanged", message="" if plan.steps else _message(plan, False))
+        planned = bool(plan.steps)
+        call.known.add(status="planned" if planned else "unchanged", message=_message(plan, done=planned))
         if self.push is None:
             return
         facts, package = call.known.outcome.facts, self.push.package
         if plan.steps or facts is None:
-            call.known.add(steps=(*plan.steps, f"then bring it to {package.identity}, as without --provision"))
+            call.known.add(
+                steps=(*plan.steps, f"then bring it to {package.identity}, as without --provision")
+            )
             return
         await self.push.work(call)
 
@@ -165,6 +173,6 @@ def _released(call: Call) -> Released:
     return released
 
 
-def _message(plan: Plan, done: bool) -> str:
+def _message(plan: Plan, *, done: bool) -> str:
     said = [] if done else ["runs this very release"]
     return ", ".join([*said, *(f"{kept} is kept" for kept in plan.kept)])
