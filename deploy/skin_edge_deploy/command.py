@@ -24,8 +24,9 @@ model where that fails. Interrupted anywhere, run the same command again: it fin
 \b
 --provision makes a kiosk of a device that has Raspberry Pi OS or JetPack and SSH, and no internet. The
 release that fits its Python is taken from --release, or gathered here once for all hosts of a kind, and
-installed there by root, or by sudo, whose password is asked for at the terminal. Again it upgrades; settings and models
-are kept. --sudoers lets the login push without a password from then on; that asks for signed releases.
+installed there by root, or by sudo, whose password is asked for at the terminal. Again it upgrades; settings
+and models are kept. --sudoers lets the login push without a password from then on; that asks for signed
+releases.
 \b
 Examples:
   skin-edge deploy pi@bench-3 --bundle new-1.2.0.skinmodel --dry-run     what is there, what would be done

@@ -65,7 +65,7 @@ def show_summary(outcomes: Sequence[Outcome], package: Package | None) -> None:
     columns = ["host", "status", "before", "now", "bytes sent", "seconds"]
     if provisioned:
         columns[2:4] = ["release before", "release now", "model before", "model now"]
-    what = package.identity if package is not None else "a release"
+    what = package.identity if package is not None else "skin-edge"
     console.table(
         f"{what} on {len(outcomes)} host{'s' if len(outcomes) > 1 else ''}",
         columns,
