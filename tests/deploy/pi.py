@@ -1,7 +1,7 @@
-"""A device on loopback that has no skin-edge yet: a mount namespace with /etc, /opt, /usr/local and accounts of its own.
+"""A device on loopback that has no skin-edge yet: a mount namespace with folders and accounts of its own.
 
-What runs there is what runs on a device: sshd, sudo, its accounts, /usr/bin/python3, the release's installer. Only
-systemd is a stand-in, which notes down what it is told. Needs root; nothing of this machine is changed.
+What runs there is what runs on a device: sshd, sudo, its accounts, /usr/bin/python3, the release's installer.
+Only systemd is a stand-in, which notes down what it is told. Needs root; nothing of this machine is changed.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import os
 import shutil
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 from loopback import Host
 
 PASSWORD = "correct horse"
 #: By its path on a device, and its folder in the host's root.
-OWN = {"/etc": "etc", "/opt": "opt", "/usr/local": "local", "/var/tmp": "vartmp", "/run": "run", "/srv": "srv",
-       "/home": "homes"}  # fmt: skip
+OWN = {
+    "/etc": "etc", "/opt": "opt", "/usr/local": "local", "/var/tmp": "vartmp", "/run": "run",
+    "/srv": "srv", "/home": "homes",
+}  # fmt: skip
 STATE = "/srv/skin-edge"
 #: Accounts of a device; `pi` may log in, `skin-edge` is the service's.
 ACCOUNTS = {
@@ -26,7 +27,7 @@ ACCOUNTS = {
     "group": "pi:x:7001:\nskin-edge:x:7002:\n",
 }
 SYSTEMCTL = f"""#!/bin/sh
-echo "$*" >>/opt/systemctl
+[ "$1" = show ] || echo "$*" >>/opt/systemctl
 [ "$1" = show ] && [ -e /etc/systemd/system/skin-edge.service ] && cat <<'END'
 LoadState=loaded
 ActiveState=inactive
@@ -48,6 +49,7 @@ class Pi(Host):
         sudo: what /etc/sudoers.d says of it; None: nothing.
         python: what its /usr/bin/python3 says of itself when it is looked at: "3 13 64 glibc 2.41".
         systemd: it is the init there.
+        room_mb: of a disk of its own below /opt; None: as much as there is here.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Pi(Host):
         sudo: str | None = None,
         python: str | None = None,
         systemd: bool = True,
+        room_mb: int | None = None,
         options: str = "",
         port: int | None = None,
     ) -> None:
@@ -108,7 +111,8 @@ class Pi(Host):
             root, Path("/etc/authorized_key"), inside=("unshare", "--mount", "sh", str(script)), env=env,
             options=options, port=port, user=user,
         )  # fmt: skip
-        script.write_text(self._enter(root, python_file))
+        disk = f"mount -t tmpfs -o size={room_mb}m tmpfs /opt\n" if room_mb is not None else ""
+        script.write_text(f'set -e\n{self._mounts(root, python_file)}{disk}exec "$@"\n')
 
     def at(self, path: str) -> Path:
         """Where a path of the device is, seen from here."""
@@ -131,6 +135,14 @@ class Pi(Host):
         """Names of what is left of uploads."""
         return sorted(path.name for path in self.at("/var/tmp").glob("skin-edge-*/*"))
 
+    def as_pi(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command there as the account `pi`, without a terminal."""
+        assert self._process is not None
+        inside = ["nsenter", f"--mount=/proc/{self._process.pid}/ns/mnt", "runuser", "-u", "pi", "--", *words]
+        return subprocess.run(
+            inside, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd="/", start_new_session=True
+        )
+
     def told(self) -> list[str]:
         """What the services were told."""
         calls = self.at("/opt/calls")
@@ -142,16 +154,16 @@ class Pi(Host):
         path.write_text(text)
         path.chmod(0o755)
 
-    def _enter(self, root: Path, python: Path) -> str:
-        binds = "\n".join(f"mount --bind '{folder}' {path}" for path, folder in self._folders.items())
+    def _mounts(self, root: Path, python: Path) -> str:
+        lines = [f"mount --bind '{python}' /usr/bin/python3"]
         home = Path("/root")
-        opened = ""
         if Path(sys.base_prefix).is_relative_to(home):
             # Python lies in a home that only root may enter: others see nothing of it but Python.
             tools = home / Path(sys.base_prefix).relative_to(home).parts[0]
             (root / "root" / tools.name).mkdir(parents=True)
-            opened = f"mount --bind '{tools}' '{root}/root/{tools.name}'\nmount --rbind '{root}/root' /root\n"
-        return (
-            textwrap.dedent("set -e\n")
-            + f"mount --bind '{python}' /usr/bin/python3\n{opened}{binds}\nexec \"$@\"\n"
-        )
+            lines += [
+                f"mount --bind '{tools}' '{root}/root/{tools.name}'",
+                f"mount --rbind '{root}/root' /root",
+            ]
+        lines += [f"mount --bind '{folder}' {path}" for path, folder in self._folders.items()]
+        return "".join(f"{line}\n" for line in lines)
