@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,7 +17,10 @@ HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE))
 
 from loopback import SSHD, Host, keygen  # noqa: E402
-from workstation import MakeBundle, MakeHost, RunCli, Workstation  # noqa: E402
+from pi import Pi  # noqa: E402
+from releases import make_release  # noqa: E402
+from terminal import Session, at_terminal  # noqa: E402
+from workstation import MakeBundle, MakeHost, RunCli, Sit, Workstation  # noqa: E402
 
 from skin_edge.model.bundle import open_bundle, pack_bundle, write_bundle  # noqa: E402
 from skin_edge.model.locate import default_bundle_path  # noqa: E402
@@ -44,6 +48,17 @@ def station(run_cli: RunCli, cli_env: dict[str, str]) -> Workstation:
     made = Workstation(Path(cli_env["HOME"]), run_cli)
     keygen(made.key)
     return made
+
+
+@pytest.fixture
+def sit(cli_script: str, cli_env: dict[str, str], tmp_path: Path) -> Sit:
+    """Run `skin-edge deploy ARGS` at a terminal."""
+
+    def run(*args: object) -> Session:
+        env = {**cli_env, "TERM": "xterm-256color", "COLUMNS": "200", "LINES": "50"}
+        return at_terminal([cli_script, "deploy", *map(str, args)], env, tmp_path)
+
+    return run
 
 
 @pytest.fixture
@@ -104,3 +119,37 @@ def disagreeing(make_bundle: MakeBundle) -> Path:
     stream = io.BytesIO()
     np.savez(stream, **arrays)
     return make_bundle("9.0.1", golden=stream.getvalue())
+
+
+@pytest.fixture
+def make_pi(tmp_path: Path, station: Workstation) -> Iterator[Callable[..., Pi]]:
+    """Start a bare device: `make_pi("name", user="pi", sudo="pi ALL=(ALL) ALL")`, more as `Pi` takes it."""
+    if os.geteuid():
+        pytest.skip("a bare device on loopback has accounts and folders of its own: run these tests as root")
+    made: list[Pi] = []
+
+    def make(name: str = "pi", **options: Any) -> Pi:
+        device = Pi(tmp_path / "devices" / name, station.key.with_suffix(".pub"), **options)
+        made.append(device)
+        station.know(device)
+        device.start()
+        return device
+
+    yield make
+    for device in made:
+        device.stop()
+
+
+@pytest.fixture(scope="session")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Make a release, each once: `releases("1.0.0", key=..., python="3.9")`, more as `make_release`."""
+    folder = tmp_path_factory.mktemp("releases")
+    made: dict[str, Path] = {}
+
+    def get(version: str = "1.0.0", **options: Any) -> Path:
+        name = repr((version, sorted(options.items())))
+        if name not in made:
+            made[name] = make_release(folder / str(len(made)), version, **options)
+        return made[name]
+
+    return get

@@ -16,6 +16,7 @@ from pathlib import Path
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 USER = getpass.getuser()
 BIN = Path(sys.executable).parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def keygen(path: Path, passphrase: str = "") -> Path:
@@ -60,8 +61,9 @@ class Host:
         authorized: public keys that may log in.
         address: on loopback, or in a network of its own.
         inside: words before every command, as `ip netns exec NAME`.
-        env: of the login, beside what it needs.
+        env: of the login, beside what it needs; None leaves a variable out.
         options: lines for sshd_config.
+        user: the login.
     """
 
     def __init__(
@@ -72,9 +74,11 @@ class Host:
         address: str = "127.0.0.1",
         port: int | None = None,
         inside: tuple[str, ...] = (),
-        env: Mapping[str, str] | None = None,
+        env: Mapping[str, str | None] | None = None,
         options: str = "",
+        user: str = USER,
     ) -> None:
+        self.user = user
         self.root, self.address, self.port = root, address, port or free_port()
         self.home, self.state = root / "home", root / "state"
         self.config = root / "config" / "skin-edge" / "config.yaml"
@@ -85,7 +89,7 @@ class Host:
         self.config.parent.mkdir(parents=True)
         self.config.write_text("{}\n")
         self.key = keygen(root / "ssh_host_ed25519_key")
-        login = {
+        login: dict[str, str | None] = {
             "HOME": str(self.home),
             "PATH": f"{BIN}:/usr/local/bin:/usr/bin:/bin",
             "SKIN_EDGE_HOME": str(self.state),
@@ -95,7 +99,7 @@ class Host:
             **({"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}),
             **(env or {}),
         }
-        pairs = " ".join(f'"{name}={value}"' for name, value in login.items())
+        pairs = " ".join(f'"{name}={value}"' for name, value in login.items() if value is not None)
         (root / "sshd_config").write_text(
             f"ListenAddress {address}\nPort {self.port}\nHostKey {self.key}\nPidFile none\n"
             f"AuthorizedKeysFile {authorized}\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
@@ -106,7 +110,7 @@ class Host:
     @property
     def target(self) -> str:
         """How `skin-edge deploy` is told of it."""
-        return f"{USER}@{self.address}:{self.port}"
+        return f"{self.user}@{self.address}:{self.port}"
 
     @property
     def known_hosts_line(self) -> str:

@@ -7,28 +7,15 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncssh
 import pytest
 from loopback import USER, Host, keygen, tree
-from terminal import Session, at_terminal
-from workstation import MakeHost, Workstation
+from workstation import MakeHost, Sit, Workstation
 
 SECRET = "correct horse"
-Sit = Callable[..., Session]
-
-
-@pytest.fixture
-def sit(cli_script: str, cli_env: dict[str, str], tmp_path: Path) -> Sit:
-    """Run `skin-edge deploy ARGS` at a terminal."""
-
-    def run(*args: object) -> Session:
-        env = {**cli_env, "TERM": "xterm-256color", "COLUMNS": "200", "LINES": "50"}
-        return at_terminal([cli_script, "deploy", *map(str, args)], env, tmp_path)
-
-    return run
 
 
 @pytest.fixture(params=["password", "keyboard-interactive"])

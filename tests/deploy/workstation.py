@@ -10,10 +10,12 @@ from typing import Any
 
 import msgspec
 from loopback import Host
+from terminal import Session
 
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 MakeHost = Callable[..., Host]
 MakeBundle = Callable[..., Path]
+Sit = Callable[..., Session]
 
 
 @dataclass
