@@ -1,4 +1,4 @@
-"""A fleet on loopback, and the real ansible-playbook with the role, playbook and ansible.cfg of deploy/ansible."""
+"""A fleet on loopback, and the real ansible-playbook with all that is in deploy/ansible."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ class Fleet:
             for left in ("state", "uploads", "tmp", "etc", "opt"):
                 shutil.rmtree(host.root / left, ignore_errors=True)
             (host.root / "uploads").mkdir()
+            host.config.write_text("{}\n")
 
     def tree(self, name: str) -> str:
         """Return a hash of all that a play could have changed on a host."""
@@ -57,26 +58,31 @@ class Fleet:
         kept = ("state", "uploads", "config", "etc", "opt")
         return "".join(tree(root / folder) for folder in kept if (root / folder).exists())
 
-    def play(self, *names: str, args: Sequence[str] = (), serial: object = (1, "100%"), **wanted: Any) -> Played:
+    def play(
+        self, *names: str, args: Sequence[str] = (), serial: object = (1, "100%"), **wanted: Any
+    ) -> Played:
         """Run site.yml on hosts, in that order; keywords are variables of the role, without `skin_edge_`."""
         variables = {
             "skin_edge_become": False,
             "skin_edge_service": False,
             "skin_edge_program": str(BIN / "skin-edge"),
             "skin_edge_python": sys.executable,
-            "skin_edge_doctor_checks": ["config", "model"],
+            "skin_edge_doctor_checks": ["config"],
             **{f"skin_edge_{name}": value for name, value in wanted.items()},
         }
         inventory = {"skin_edge": {"hosts": {n: self._host(n) for n in names}, "vars": variables}}
         path = self.home / "inventory.yml"
         path.write_text(yaml.safe_dump(inventory, sort_keys=False))
         extra = self.home / "extra.yml"
-        extra.write_text(yaml.safe_dump({"skin_edge_serial": [*serial] if isinstance(serial, tuple) else serial}))
+        extra.write_text(
+            yaml.safe_dump({"skin_edge_serial": [*serial] if isinstance(serial, tuple) else serial})
+        )
         command = [BIN / "ansible-playbook", "site.yml", "-i", path, "-e", f"@{extra}", *args]
         done = subprocess.run(
             command, cwd=ANSIBLE, env=self._env(), capture_output=True, text=True, timeout=240,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
+        self._hang_up()
         recap = {name: (int(c), int(u), int(f)) for name, c, u, f in _RECAP.findall(done.stdout)}
         return Played(done.returncode, done.stdout + done.stderr, recap)
 
@@ -99,5 +105,15 @@ class Fleet:
     def _env(self) -> dict[str, str]:
         own = ("ANSIBLE_", "SKIN_EDGE_", "XDG_")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(own) and k != "SSH_AUTH_SOCK"}
-        return {**kept, "HOME": str(self.home), "ANSIBLE_HOME": str(self.home / ".ansible"), "LC_ALL": "C.UTF-8",
-                "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.home / "cp"), "ANSIBLE_NOCOLOR": "1"}  # fmt: skip
+        return kept | {
+            "HOME": str(self.home),
+            "ANSIBLE_HOME": str(self.home / ".ansible"),
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.home / "cp"),
+            "ANSIBLE_NOCOLOR": "1",
+            "LC_ALL": "C.UTF-8",
+        }
+
+    def _hang_up(self) -> None:
+        # ssh keeps its connections for a minute, also to a host that a test takes down.
+        for socket in (self.home / "cp").glob("*"):
+            subprocess.run(["ssh", "-O", "exit", "-o", f"ControlPath={socket}", "x"], capture_output=True)

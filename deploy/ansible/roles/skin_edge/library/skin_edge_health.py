@@ -6,7 +6,14 @@ from __future__ import annotations
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.skin_edge_device import COMMON, Failed, find_program, has_service, owner_of, run
+from ansible.module_utils.skin_edge_device import (
+    COMMON,
+    DeviceError,
+    find_program,
+    has_service,
+    owner_of,
+    run,
+)
 
 DOCUMENTATION = """
 module: skin_edge_health
@@ -19,7 +26,7 @@ options:
   state: {type: path, description: State directory.}
   service: {type: bool, default: true, description: Whether the service counts.}
   timeout_s: {type: int, default: 300, description: Seconds to wait for a classified frame.}
-  checks: {type: list, elements: str, default: [], description: Checks of the doctor; all where none is named.}
+  checks: {type: list, elements: str, default: [], description: Of the doctor; all where none is named.}
 author: skin-edge
 """
 
@@ -30,7 +37,7 @@ def ask(module, program):
     """Return what the service and the doctor say.
 
     Raises:
-        Failed: not well, and why.
+        DeviceError: not well, and why.
     """
     params, told = module.params, {"service": None}
     served = params["service"] and has_service()
@@ -40,7 +47,7 @@ def ask(module, program):
         told["service"] = said[-1] if said else None
         if status:
             why = said[-1].get("message") if said else words
-            raise Failed(f"the service is not healthy: {why}", "not-healthy", told)
+            raise DeviceError(f"the service is not healthy: {why}", "not-healthy", told)
     doctor = [program, "doctor", "--json"]
     for name in params["checks"]:
         doctor += ["--only", name]
@@ -52,11 +59,11 @@ def ask(module, program):
         doctor = ["/usr/bin/env", f"SKIN_EDGE_HOME={state}", *doctor]
     status, said, words = run(module, doctor, "asking the doctor", user)
     if not said or "checks" not in said[-1]:
-        raise Failed(f"doctor: status {status}: {words}", "not-healthy", told)
+        raise DeviceError(f"doctor: status {status}: {words}", "not-healthy", told)
     told["doctor"] = {one["name"]: one["status"] for one in said[-1]["checks"]}
     ill = [f"{one['name']}: {one['message']}" for one in said[-1]["checks"] if one["status"] == "fail"]
     if ill:
-        raise Failed(f"doctor: {'; '.join(ill)}", "not-healthy", told)
+        raise DeviceError(f"doctor: {'; '.join(ill)}", "not-healthy", told)
     return told
 
 
@@ -76,7 +83,7 @@ def main():
         module.fail_json(msg="skin-edge is not there", code="no-skin-edge")
     try:
         told = ask(module, program)
-    except Failed as error:
+    except DeviceError as error:
         module.fail_json(msg=str(error), code=error.code, told=error.said)
     module.exit_json(changed=False, told=told)
 

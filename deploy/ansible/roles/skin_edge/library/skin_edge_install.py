@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.skin_edge_device import COMMON, Failed, answer, find_program
+from ansible.module_utils.skin_edge_device import COMMON, DeviceError, answer, find_program
 
 DOCUMENTATION = """
 module: skin_edge_install
@@ -12,10 +14,11 @@ short_description: Have a device install a release or a model with its own comma
 description:
   - Runs C(skin-edge release install), C(python3 FILE install) where there is no skin-edge yet, or
     C(skin-edge model install --activate). All checks, the switch, the health check and the way back are
-    in those commands. In check mode nothing is run and the difference is told.
+    in those commands. Afterwards the upload is deleted, whatever came of it. In check mode nothing is run
+    and the difference is told.
 options:
   what: {type: str, required: true, choices: [release, model], description: Which of the two.}
-  file: {type: path, required: true, description: The upload, on the device.}
+  upload: {type: path, required: true, description: The file, on the device.}
   identity: {type: str, required: true, description: What it holds.}
   before: {type: str, description: What is in use now, as found by skin_edge_look; null for nothing.}
   installed: {type: list, elements: str, description: What was installed before.}
@@ -41,14 +44,16 @@ def command(params):
     program = find_program(params)
     if params["what"] == "model":
         if program is None:
-            raise Failed("skin-edge is not there; give a release as well, or say where it is", "no-skin-edge")
-        return [program, "model", "install", params["file"], "--activate", *options]
+            raise DeviceError(
+                "skin-edge is not there; give a release as well, or say where it is", "no-skin-edge"
+            )
+        return [program, "model", "install", params["upload"], "--activate", *options]
     options += ["--prefix", params["prefix"]]
     if not params["service"]:
         options.append("--no-service")
     if params["bare"] or program is None:
-        return [params["python"], params["file"], "install", *options]
-    return [program, "release", "install", params["file"], *options]
+        return [params["python"], params["upload"], "install", *options]
+    return [program, "release", "install", params["upload"], *options]
 
 
 def changed(params, told):
@@ -74,7 +79,7 @@ def main():
         argument_spec={
             **COMMON,
             "what": {"type": "str", "required": True, "choices": ["release", "model"]},
-            "file": {"type": "path", "required": True},
+            "upload": {"type": "path", "required": True},
             "identity": {"type": "str", "required": True},
             "before": {"type": "str"},
             "installed": {"type": "list", "elements": "str"},
@@ -91,13 +96,14 @@ def main():
         module.exit_json(changed=True, diff=difference(params, params["identity"]), told=None)
     try:
         told = answer(module, command(params), f"{params['what']} install")
-    except Failed as error:
+    except DeviceError as error:
         # The upload's own name says nothing to a person.
-        why = str(error).replace(params["file"], params["identity"])
-        module.fail_json(msg=f"{params['identity']}: {why}", code=error.code, told=error.said)
-    module.exit_json(
-        changed=changed(params, told), diff=difference(params, told.get("current")), told=told
-    )
+        why = str(error).replace(params["upload"], params["identity"])
+        told = {key: value for key, value in error.said.items() if key not in ("error", "bundle")}
+        module.fail_json(msg=f"{params['identity']}: {why}", code=error.code, told=told)
+    finally:
+        Path(params["upload"]).unlink(missing_ok=True)
+    module.exit_json(changed=changed(params, told), diff=difference(params, told.get("current")), told=told)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.skin_edge_device import COMMON, Failed, find_program, run
+from ansible.module_utils.skin_edge_device import COMMON, DeviceError, find_program, run
 
 DOCUMENTATION = """
 module: skin_edge_look
@@ -58,7 +58,7 @@ def look(module):
         found.update(releases=said[-1].get("releases"), release=said[-1].get("current"))
     status, said, words = run(module, [program, "model", "list", "--json"], "listing models")
     if status:
-        raise Failed(f"{program} model list: status {status}: {words}")
+        raise DeviceError(f"{program} model list: status {status}: {words}")
     found["models"] = [one["identity"] for one in said]
     for one in said:
         if one["current"]:
@@ -87,7 +87,7 @@ def main():
     )
     try:
         found = look(module)
-    except Failed as error:
+    except DeviceError as error:
         module.fail_json(msg=str(error), code=error.code)
     module.exit_json(changed=False, found=json.loads(json.dumps(found)))
 

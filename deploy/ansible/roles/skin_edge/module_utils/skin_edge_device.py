@@ -18,8 +18,8 @@ COMMON = {
 }
 
 
-class Failed(Exception):
-    """The device refused or did not answer; `code` is its own, `said` what it printed."""
+class DeviceError(Exception):
+    """It refused or did not answer; `code` is its own, `said` what it printed."""
 
     def __init__(self, message, code="device", said=None):
         super().__init__(message)
@@ -54,7 +54,7 @@ def run(module, argv, doing, user=None):
             argv, cwd="/", environ_update=environment, handle_exceptions=False
         )
     except OSError as error:
-        raise Failed(f"{doing}: {error}", code="no-skin-edge") from None
+        raise DeviceError(f"{doing}: {error}", code="no-skin-edge") from None
     words = (err.strip() or out.strip()).splitlines()
     return status, _objects(out), words[-1].strip() if words else "nothing was said"
 
@@ -63,15 +63,15 @@ def answer(module, argv, doing, user=None):
     """Run a command that prints one object and return that.
 
     Raises:
-        Failed: with the device's own code and message.
+        DeviceError: with the device's own code and message.
     """
     status, said, words = run(module, argv, doing, user)
     told = said[-1] if said else {}
     error = told.get("error")
     if isinstance(error, dict):
-        raise Failed(f"{error.get('message')}", code=str(error.get("code")), said=told)
+        raise DeviceError(f"{error.get('message')}", code=str(error.get("code")), said=told)
     if status or not told:
-        raise Failed(f"{doing}: status {status}: {words}", said=told)
+        raise DeviceError(f"{doing}: status {status}: {words}", said=told)
     return told
 
 
