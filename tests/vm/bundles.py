@@ -56,7 +56,7 @@ def truncated_network() -> bytes:
 
 
 def crashing_network() -> bytes:
-    """The shipped network, a sound flatbuffer, whose first operation lacks its input: the runtime dies of it."""
+    """The shipped network, a sound flatbuffer, whose first operation has no input: the runtime dies of it."""
     from tensorflow.lite.tools import flatbuffer_utils
 
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(open_bundle(default_bundle_path()).model))

@@ -2,8 +2,8 @@
 
     prober.py FILE
 
-Appends a line of JSON for each answer: when it was asked and answered (CLOCK_MONOTONIC, seconds), the HTTP status
-(null where nobody answered in time), and the version of the model and the process that answered.
+Appends a line of JSON for each answer: when it was asked and answered (CLOCK_MONOTONIC, seconds), the HTTP
+status (null where nobody answered in time), and the version of the model and the process that answered.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""This host as a workstation: the real `skin-edge deploy` against the machine, over its forwarded SSH port."""
+"""This host as a workstation: the real `skin-edge deploy` to the machine, over its forwarded SSH port."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Good and bad models over the wire: only a good one is in use, and the service serves but for its restart."""
+"""Good and bad models over the wire: only a good one is used, and the service serves but for its restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The power is cut while `skin-edge deploy` brings a model: old or new afterwards, whole, and again finishes."""
+"""The power is cut while `skin-edge deploy` brings a model: the old or the new one serves, again finishes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from cuts_table import Cut, note
 from following import Following
 from machine import Machine
 from pushing import Workstation, answer
-from service import CAMERA, COMMAND_TIMEOUT_S, HEALTHY_TIMEOUT_S, HERE, HOME, NO_CAMERA, Service
+from service import CAMERA, COMMAND_TIMEOUT_S, HERE, HOME, NO_CAMERA, Service
 
 log = logging.getLogger(__name__)
 
 STORE = f"{HOME}/models"
-UPLOADS = "/var/tmp/skin-edge-1000"  # noqa: S108 - of the login `clinic`, see upload.py
+UPLOADS = "/var/tmp/skin-edge-1000"
 WATCHER = "/opt/watch_steps.py"
 #: Steps that are waited for, and the most seconds from then to the cut: about what the step takes.
 STEPS = {
@@ -176,9 +176,9 @@ def look(machine: Machine, powered_on_s: float) -> dict[str, Any]:
     Service(machine).rows_once_healthy()
     healthy_s = time.monotonic() - powered_on_s
     told = machine.ssh(
-        f"readlink {STORE}/current; ls -A {STORE} | tr '\\n' ' '; echo; ls -A {UPLOADS} | tr '\\n' ' '; echo; "
+        f"readlink {STORE}/current; echo $(ls -A {STORE}); echo $(ls -A {UPLOADS}); "
         f"{_HEALTH}; echo; {_AS_SERVICE} model list --json | tr '\\n' '\\t'; echo; "
-        f"{_AS_SERVICE} doctor --json; echo; echo $?",
+        f"{_AS_SERVICE} doctor --json",
         timeout_s=COMMAND_TIMEOUT_S,
         check=False,
     ).stdout.splitlines()
