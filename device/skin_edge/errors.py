@@ -94,3 +94,9 @@ class HealthError(SkinEdgeError, RuntimeError):
 
     exit_code = 6
     code = "health"
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """Return `text` from an untrusted source as one printable line of at most `limit` characters."""
+    line = "".join(c if c.isprintable() else "?" for c in " ".join(text[: 4 * limit].split()))
+    return line if len(line) <= limit else f"{line[: limit - 3]}..."

@@ -7,8 +7,8 @@ import json
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,11 @@ from typing import Final
 
 from skin_edge.durable import PUBLIC_MODE, replacing
 from skin_edge.errors import HealthError, UsageError
-from skin_edge.release import installer
+from skin_edge.release import manifest, shipped
+from skin_edge.release.archive import SUFFIX
+from skin_edge.ssh_signature import sign
 from skin_edge_deploy.wheelhouse.targets import Target
 
-SUFFIX: Final = ".skinrelease"
 #: Installs the others, so that a device needs neither python3-venv nor pip.
 _PIP: Final = "pip>=24,<27"
 #: uv does not look at upper bounds of Requires-Python: 1.3.1 is for Python before 3.11.
@@ -32,16 +33,18 @@ class Wheelhouse:
     """A gathered release.
 
     Attributes:
-        path: the archive.
+        path: of the file.
         identity: VERSION-TARGET-HASH: the same wheels give the same one.
         wheels: how many.
-        size_bytes: of the archive.
+        size_bytes: of the file.
+        signed: whether it has a signature.
     """
 
     path: Path
     identity: str
     wheels: int
     size_bytes: int
+    signed: bool
 
 
 def gather(
@@ -50,6 +53,7 @@ def gather(
     *,
     wheel: Path | None = None,
     index: Sequence[str] = (),
+    key: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Wheelhouse:
     """Write a release for devices of `target` into the folder `out`.
@@ -59,10 +63,11 @@ def gather(
         out: made where it is missing.
         wheel: of skin-edge; None builds it of the checkout that this runs from.
         index: options of pip and uv that say where packages come from.
+        key: signs it; see `skin_edge.ssh_signature.sign`.
         say: told what is being done.
 
     Raises:
-        UsageError: there is no wheel and no checkout to build it from.
+        UsageError: there is no wheel and no checkout to build it from, or the key does not sign.
         HealthError: pip or uv failed; the last line that it said.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -79,11 +84,14 @@ def gather(
         lines = [requirements.read_text(encoding="utf-8"), pinned(own)]
         requirements.write_text("\n".join(lines) + "\n", encoding="utf-8")
         identity = describe(own, target, folder)
-        say("the archive")
+        if key is not None:
+            say("its signature")
+            sign(folder / manifest.NAME, key)
+        say("the file")
         path = out / f"skin-edge-{identity}{SUFFIX}"
-        pack(folder, f"skin-edge-{identity}", path)
+        pack(folder, path)
         count = sum(1 for _ in wheels.iterdir())
-    return Wheelhouse(path, identity, count, path.stat().st_size)
+    return Wheelhouse(path, identity, count, path.stat().st_size, key is not None)
 
 
 def _own_wheel(wheel: Path | None, wheels: Path) -> Path:
@@ -133,8 +141,10 @@ def _download(requirements: Path, target: Target, wheels: Path, index: Sequence[
 
 
 def describe(own: Path, target: Target, folder: Path) -> str:
-    """Write release.json, which lists every other file, and return the identity of the release."""
-    shutil.copyfile(installer.__file__, folder / "install.py")
+    """Add the installer and release.json, which lists every file, and return the identity of the release."""
+    for name, data in shipped.sources().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
     files = {
         path.relative_to(folder).as_posix(): {"sha256": _sha256(path), "size_bytes": path.stat().st_size}
         for path in sorted(folder.rglob("*"))
@@ -144,7 +154,7 @@ def describe(own: Path, target: Target, folder: Path) -> str:
     digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:10]
     identity = f"{version}-{target.name}-{digest}"
     release = {
-        "schema": installer.SCHEMA,
+        "schema": manifest.SCHEMA,
         "identity": identity,
         "version": version,
         "target": target.name,
@@ -155,22 +165,21 @@ def describe(own: Path, target: Target, folder: Path) -> str:
         "files": files,
     }
     text = json.dumps(release, indent=1, sort_keys=True) + "\n"
-    (folder / "release.json").write_text(text, encoding="utf-8")
+    manifest.parse(text.encode())  # what a device would refuse is not gathered
+    (folder / manifest.NAME).write_text(text, encoding="utf-8")
     return identity
 
 
-def pack(folder: Path, root: str, path: Path) -> None:
-    """Write a tar whose bytes follow from the files alone; wheels are compressed already."""
+def pack(folder: Path, path: Path) -> None:
+    """Write a ZIP that Python runs, and whose bytes follow from the files alone.
 
-    def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-        entry.uid = entry.gid = entry.mtime = 0
-        entry.uname = entry.gname = ""
-        entry.mode = 0o755 if entry.isdir() else 0o644
-        return entry
-
-    with replacing(path, PUBLIC_MODE) as stream, tarfile.open(fileobj=stream, mode="w") as tar:
-        for file in sorted(folder.rglob("*")):
-            tar.add(file, f"{root}/{file.relative_to(folder).as_posix()}", recursive=False, filter=plain)
+    Nothing in it is compressed: wheels are already, and what is not cannot be a bomb.
+    """
+    with replacing(path, PUBLIC_MODE) as stream, zipfile.ZipFile(stream, "w") as archive:
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            with file.open("rb") as content:
+                name = file.relative_to(folder).as_posix()
+                shipped.add(archive, name, content, file.stat().st_size)
 
 
 def pinned(own: Path) -> str:
@@ -180,8 +189,11 @@ def pinned(own: Path) -> str:
 
 
 def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        return installer.sha256_of(stream)
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _uv() -> str:

@@ -23,7 +23,18 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "skin_edge.commands"
 
 #: Each is the module `skin_edge.cli.NAME` with a typer app called `app`, in the order of the help text.
-DEVICE_COMMANDS = ("capture", "classify", "kiosk", "results", "model", "config", "doctor", "bench", "service")
+DEVICE_COMMANDS = (
+    "capture",
+    "classify",
+    "kiosk",
+    "results",
+    "model",
+    "config",
+    "doctor",
+    "bench",
+    "service",
+    "release",
+)
 
 EPILOG = """\b
 Examples:

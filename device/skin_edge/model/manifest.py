@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from skin_edge import __version__
 from skin_edge.errors import BundleError
+from skin_edge.errors import one_line as one_line
 from skin_edge.preprocess.spec import ALGORITHM_VERSION, PreprocessSpec
 from skin_edge.strict import SchemaError, Strict, convert, dump_yaml, parse_yaml
 
@@ -178,12 +179,6 @@ def check_manifest(manifest: Manifest) -> None:
 def dump_manifest(manifest: Manifest) -> bytes:
     """Return the manifest as the UTF-8 YAML that `parse_manifest` reads back to an equal one."""
     return dump_yaml(manifest).encode("utf-8")
-
-
-def one_line(text: str, limit: int = 300) -> str:
-    """Return `text` from an untrusted source as one printable line of at most `limit` characters."""
-    line = "".join(c if c.isprintable() else "?" for c in " ".join(text[: 4 * limit].split()))
-    return line if len(line) <= limit else f"{line[: limit - 3]}..."
 
 
 def _check_preprocess(manifest: Manifest) -> None:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from skin_edge.errors import HealthError, UsageError
 from skin_edge.service.layout import (
@@ -34,6 +34,9 @@ _TIMEOUT_S: Final = 300.0
 
 Command = tuple[str, ...]
 
+#: What becomes of units that are the same as before: left running; started anew; nothing is started at all.
+Start = Literal["changed", "always", "never"]
+
 
 def require_systemd() -> None:
     """Raise UsageError where this cannot change the services of the running system: not root, no systemd."""
@@ -47,8 +50,14 @@ def require_systemd() -> None:
         )
 
 
-def commands_to_install(plan: Plan) -> tuple[Command, ...]:
-    """Return what is run after the files of `plan` are there, in order; each may be run again."""
+def commands_to_install(plan: Plan, start: Start = "changed") -> tuple[Command, ...]:
+    """Return what is run after the files of `plan` are there, in order; each may be run again.
+
+    Args:
+        plan: that was carried out.
+        start: whether the service starts anew only where its unit changed, or always, as with another
+            program behind the same path; or never, while the system waits for this before it starts it.
+    """
     users = tuple(
         piece.target.name  # which it looks for below its root
         for piece in PIECES
@@ -61,7 +70,7 @@ def commands_to_install(plan: Plan) -> tuple[Command, ...]:
         return (("systemd-sysusers", f"--root={plan.root}", *users),)
     changed = {change.path.relative_to(plan.root) for change in plan.changed}
     commands: list[Command] = [("systemd-sysusers", *users), ("systemd-tmpfiles", "--create", f"/{TMPFILES}")]
-    if RULES in changed:
+    if RULES in changed and start != "never":
         commands += [
             ("udevadm", "control", "--reload"),
             (
@@ -75,8 +84,11 @@ def commands_to_install(plan: Plan) -> tuple[Command, ...]:
     commands.append(("systemctl", "daemon-reload"))
     for unit in plan.units:
         commands.append(("systemctl", "enable", unit))
+        if start == "never":
+            continue
         mine = {UNIT_DIR / unit, UNIT_DIR / f"{unit}.d" / "50-backoff.conf"}
-        verb = "restart" if mine & changed else "start"
+        anew = mine & changed or (start == "always" and unit == UNIT)
+        verb = "restart" if anew else "start"
         # The display waits for the service: nobody waits for the display.
         commands.append(("systemctl", *(("--no-block",) if unit == DISPLAY_UNIT else ()), verb, unit))
     return tuple(commands)

@@ -6,13 +6,13 @@ import base64
 import ensurepip
 import hashlib
 import shutil
-import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from skin_edge.ssh_signature import sign
 from skin_edge_deploy.wheelhouse.gather import describe, pack, pinned
 from skin_edge_deploy.wheelhouse.targets import this_machine
 
@@ -27,6 +27,10 @@ def main():
     words = sys.argv[1:]
     with (PREFIX.parent / "calls").open("a") as calls:
         calls.write(VERSION + " " + " ".join(words) + chr(10))
+    if words[:2] == ["service", "install"]:
+        (PREFIX.parent / "units").write_text(VERSION)
+    if words[:2] == ["service", "uninstall"]:
+        (PREFIX.parent / "units").unlink()
     if words[:2] == ["service", "wait"] and (PREFIX.parent / ("ill-" + VERSION)).exists():
         sys.exit("no frame was classified")
     print(VERSION)
@@ -59,9 +63,9 @@ def make_wheel(folder: Path, version: str) -> Path:
 
 @pytest.fixture
 def make_release(tmp_path: Path) -> MakeRelease:
-    """Return the unpacked folder of a release of that version."""
+    """Return a function that makes a release file of a version, signed where a key is given."""
 
-    def make(version: str) -> Path:
+    def make(version: str, key: Path | None = None) -> Path:
         folder = tmp_path / f"gathered-{version}"
         wheels = folder / "wheels"
         wheels.mkdir(parents=True)
@@ -71,11 +75,11 @@ def make_release(tmp_path: Path) -> MakeRelease:
         digest = hashlib.sha256(pip.read_bytes()).hexdigest()
         lines = [f"pip=={pip.name.split('-')[1]} --hash=sha256:{digest}", pinned(own)]
         (folder / "requirements.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        identity = describe(own, this_machine(), folder)
+        describe(own, this_machine(), folder)
+        if key is not None:
+            sign(folder / "release.json", key)
         archive = tmp_path / f"{version}.skinrelease"
-        pack(folder, f"skin-edge-{identity}", archive)
-        with tarfile.open(archive) as tar:
-            tar.extractall(tmp_path / "unpacked", filter="data")
-        return tmp_path / "unpacked" / f"skin-edge-{identity}"
+        pack(folder, archive)
+        return archive
 
     return make

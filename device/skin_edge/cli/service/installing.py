@@ -9,6 +9,7 @@ import typer
 
 from skin_edge.cli import console
 from skin_edge.cli.options import JsonOption
+from skin_edge.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +60,18 @@ def install(
         ),
     ] = None,
     root: RootOption = Path("/"),
+    restart: Annotated[
+        bool,
+        typer.Option(
+            "--restart", help="Start the service anew even where its unit is the same, as with a new release."
+        ),
+    ] = False,
+    no_start: Annotated[
+        bool,
+        typer.Option(
+            "--no-start", help="Files, users and links only: the system starts the service by itself."
+        ),
+    ] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,12 +81,17 @@ def install(
     from skin_edge.service.facts import gather
     from skin_edge.service.plan import plan_install
 
+    if restart and no_start:
+        raise UsageError("--restart and --no-start: one of them")
     root = root.absolute()
     if root == Path("/") and not dry_run:
         control.require_systemd()
     facts = gather(root, executable)
     plan = plan_install(facts, display=display)
-    before, commands = control.commands_before_removal(plan), control.commands_to_install(plan)
+    before, commands = (
+        control.commands_before_removal(plan),
+        control.commands_to_install(plan, "always" if restart else "never" if no_start else "changed"),
+    )
     if not as_json:
         show(plan, (*before, *commands), diffs=dry_run)
         if display is None and not facts.can_display:
@@ -86,7 +104,7 @@ def install(
         control.run(commands)
     if as_json:
         console.emit_json(told(plan, (*before, *commands), dry_run=dry_run))
-    elif not dry_run and root == Path("/"):
+    elif not dry_run and not no_start and root == Path("/"):
         console.emit("the service runs; skin-edge service status tells how it is")
 
 
