@@ -1,4 +1,4 @@
-"""A bare machine: no skin-edge, and nothing for it but the system's own Python; releases are brought to it."""
+"""A bare machine: no skin-edge, and nothing for it but the system's own Python; gets releases by hand."""
 
 from __future__ import annotations
 
@@ -81,12 +81,14 @@ class BareMachine:
     def look(self) -> dict[str, Any]:
         """Return what is installed and in use, what the page and `doctor` say, once it has booted.
 
-        Waits for a healthy service where a release is in use.
+        Waits until a switch that was cut is undone, and for a healthy service where a release is in use.
         """
         links = self.machine.ssh(
+            f"for try in $(seq 180); do test -e {PREFIX}/activation.json || break; sleep 1; done; "
             f"cat {PREFIX}/activation.json 2>/dev/null; echo; readlink {PREFIX}/current; echo $?; "
             f"systemctl is-enabled skin-edge.service 2>&1; echo $(ls -A {PREFIX} 2>/dev/null)",
             check=False,
+            timeout_s=300.0,
         ).stdout.splitlines()
         pending, current = links[0], links[1] if links[1].startswith("releases/") else None
         state: dict[str, Any] = {

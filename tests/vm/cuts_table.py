@@ -24,9 +24,9 @@ class Cut:
         later_s: seconds from then to the cut; for `random`, from the start of the command.
         last_step: that had been seen by then; empty where none had.
         command_said: status of the command that was cut, and its error's code.
-        after_reboot: `old` or `new`.
-        doctor: its exit status.
-        healthy_s: from power on to a classified frame.
+        after_reboot: `old`, `new` or `nothing`: what is in use.
+        doctor: its exit status; None where nothing is installed.
+        healthy_s: from power on to a classified frame, or to SSH where nothing is installed.
         leftovers: files of no use after the reboot, before the command ran again.
         again: what the same command said then.
         again_s: how many seconds that took.
@@ -38,7 +38,7 @@ class Cut:
     last_step: str
     command_said: str
     after_reboot: str
-    doctor: int
+    doctor: int | None
     healthy_s: float
     leftovers: int
     again: str
