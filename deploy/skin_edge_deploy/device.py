@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +14,11 @@ from skin_edge.model.manifest import one_line
 from skin_edge_deploy.errors import HostError
 from skin_edge_deploy.limits import Limits
 from skin_edge_deploy.ssh.patience import within
+
+
+def _unheard(line: str) -> None:
+    """Leave a line to whoever reads it all at the end."""
+
 
 #: What a connection that breaks raises, depending on who notices first.
 BROKEN: Final = (asyncssh.Error, OSError, EOFError)
@@ -77,18 +83,49 @@ class Device:
             HostError: no answer in time, or the connection is gone.
         """
         command = " ".join(["exec sh -s --", *(_quoted(word) for word in arguments)])
-        return await within(
-            timeout_s, f"{self.name}: {doing}", self._run(command, script, doing), cut=self.ssh.abort
-        )
+        return await self._run(command, script.encode(), doing, timeout_s, _unheard)
 
-    async def _run(self, command: str, script: str, doing: str) -> Said:
+    async def words(
+        self,
+        *words: str,
+        doing: str,
+        timeout_s: float,
+        stdin: bytes = b"",
+        heard: Callable[[str], None] = _unheard,
+    ) -> Said:
+        """Run a command there, whatever the login shell is.
+
+        Args:
+            words: of it, each without quotes or line breaks; all can read them in the process list.
+            doing: what for, as an error says it.
+            timeout_s: seconds.
+            stdin: what it can read; nobody else sees it.
+            heard: is told each line of its stderr as it comes.
+
+        Raises:
+            HostError: no answer in time, or the connection is gone.
+        """
+        # Out of the login's folder, which another account may not be allowed to read.
+        elsewhere = ("sh", "-c", 'cd / && exec "$@"', "sh")
+        command = " ".join(["exec", *(_quoted(word) for word in (*elsewhere, *words))])
+        return await self._run(command, stdin, doing, timeout_s, heard)
+
+    async def _run(
+        self, command: str, stdin: bytes, doing: str, timeout_s: float, heard: Callable[[str], None]
+    ) -> Said:
+        work = self._process(command, stdin, doing, heard)
+        return await within(timeout_s, f"{self.name}: {doing}", work, cut=self.ssh.abort)
+
+    async def _process(self, command: str, stdin: bytes, doing: str, heard: Callable[[str], None]) -> Said:
         limit = self.limits.max_output_bytes
         try:
             # No pseudo-terminal, and no bytes taken for text: what comes back is not trusted.
             async with self.ssh.create_process(command, encoding=None, request_pty=False) as process:
-                process.stdin.write(script.encode())
+                process.stdin.write(stdin)
                 process.stdin.write_eof()
-                out, err = await asyncio.gather(_read(process.stdout, limit), _read(process.stderr, limit))
+                out, err = await asyncio.gather(
+                    _read(process.stdout, limit, _unheard), _read(process.stderr, limit, heard)
+                )
                 done = await process.wait()
         except BROKEN as error:
             raise lost(self.name, doing, error) from None
@@ -107,13 +144,17 @@ def lost(name: str, doing: str, error: Exception) -> HostError:
     )
 
 
-async def _read(stream: asyncssh.SSHReader[bytes], limit: int) -> bytes:
+async def _read(stream: asyncssh.SSHReader[bytes], limit: int, heard: Callable[[str], None]) -> bytes:
     kept = b""
+    told = 0
     while len(kept) <= limit:
         part = await stream.read(65_536)
         if not part:
             return kept
         kept += part
+        while (end := kept.find(b"\n", told)) >= 0:
+            heard(one_line(kept[told:end].decode("utf-8", "replace")))
+            told = end + 1
     return kept
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any, Final
 
@@ -39,7 +39,8 @@ class Facts:
         state: folder of the models in question.
         owner: the account that they belong to.
         sudo: what sudo lets us do without a password: empty (not needed: we are root or the owner),
-            ``needless`` (the folder is writable), ``missing``, ``refused``, ``owner`` or ``root``.
+            ``needless`` (the folder is writable), ``missing``, ``refused``, ``owner`` or ``root``; or
+            ``password``: as the owner, with a password that a person gave.
         free_bytes: on the disk of `state`; None where that cannot be told.
         uploads: folder to which a bundle would go.
         uploads_free_bytes: on its disk; None where that cannot be told.
@@ -72,19 +73,21 @@ class Facts:
         return next((model for model in self.models if model.current), None)
 
 
-async def gather(device: Device, upload_name: str, program: str | None = None) -> Facts:
+async def gather(device: Device, upload_name: str, program: str | None = None, secret: bytes = b"") -> Facts:
     """Look at a host.
 
     Args:
         device: it.
         upload_name: of the bundle, as an earlier upload would have left it.
         program: skin-edge there; None looks for it.
+        secret: what sudo reads there, where it wants a password; empty where nobody was asked for one.
 
     Raises:
         HostError: it does not answer, or not as skin-edge's device does.
     """
     limits = device.limits
-    script = files("skin_edge_deploy").joinpath("look.sh").read_text("utf-8")
+    folder = files("skin_edge_deploy")
+    script = "".join(folder.joinpath(name).read_text("utf-8") for name in ("say.sh", "look.sh"))
     said = await device.sh(
         script,
         program or "",
@@ -99,7 +102,19 @@ async def gather(device: Device, upload_name: str, program: str | None = None) -
             f"{device.name}: {facts.program} does not work there: {facts.version or said.last_words()}",
             code="no-skin-edge",
         )
-    return facts
+    return await _with_password(device, facts, secret) if secret and facts.sudo == "refused" else facts
+
+
+async def _with_password(device: Device, facts: Facts, secret: bytes) -> Facts:
+    uploads = f"/var/tmp/skin-edge-{facts.uid}"  # noqa: S108 - ours, see upload.py
+    facts = replace(facts, sudo="password", uploads=uploads, uploads_free_bytes=None)
+    said = await device.words(
+        *command(facts, "model list --json"),
+        doing="asking for its models",
+        timeout_s=device.limits.facts_timeout_s,
+        stdin=secret,
+    )
+    return replace(facts, models=_models(said.objects()))
 
 
 def parse(name: str, answer: Said) -> Facts:
@@ -149,13 +164,14 @@ def parse(name: str, answer: Said) -> Facts:
     )
 
 
-def command(facts: Facts, arguments: str) -> str:
-    """Return the shell line that runs skin-edge there as the account to which the models belong."""
-    # Out of the login's folder, which the other account may not be allowed to read.
-    sudo = {"owner": f"sudo -n -u {facts.owner} ", "root": "sudo -n "}.get(facts.sudo, "")
-    return (
-        f"cd / && exec {sudo}/usr/bin/env SKIN_EDGE_HOME={facts.state} {facts.program} {arguments} </dev/null"
-    )
+def command(facts: Facts, arguments: str) -> tuple[str, ...]:
+    """Return the words that run skin-edge there as the account to which the models belong."""
+    sudo = {
+        "owner": ("sudo", "-n", "-u", facts.owner),
+        "root": ("sudo", "-n"),
+        "password": ("sudo", "-S", "-p", "", "-u", facts.owner),
+    }.get(facts.sudo, ())
+    return (*sudo, "/usr/bin/env", f"SKIN_EDGE_HOME={facts.state}", str(facts.program), *arguments.split())
 
 
 def _models(listed: list[dict[str, Any]]) -> tuple[Model, ...]:

@@ -14,7 +14,8 @@ class Limits:
         facts_timeout_s: for a look at the host; a Pi Zero needs ten seconds to start Python.
         stall_timeout_s: of an upload in which no byte arrives.
         install_timeout_s: for `model install`, with its wait for a healthy service and the way back.
-        lock_wait_s: that `model install` waits for another installation.
+        release_timeout_s: for the installation of a release; minutes on an SD card.
+        lock_wait_s: that an installation waits for another one.
         close_timeout_s: for a goodbye.
         keepalive_s: between two questions whether the host is still there, where ssh_config says nothing.
         keepalive_count: questions left without an answer before the connection counts as lost.
@@ -27,6 +28,7 @@ class Limits:
     facts_timeout_s: float = 90.0
     stall_timeout_s: float = 30.0
     install_timeout_s: float = 900.0
+    release_timeout_s: float = 3600.0
     lock_wait_s: float = 120.0
     close_timeout_s: float = 3.0
     keepalive_s: float = 15.0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from skin_edge.cli import console
 from skin_edge_deploy.fleet import Fleet
-from skin_edge_deploy.outcome import Outcome
+from skin_edge_deploy.outcome import Outcome, Track
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -22,14 +22,9 @@ _ENDED: Final = ("done", "unchanged", "planned", "not-tried")
 
 
 class Board:
-    """Shows a fleet while it is worked on.
+    """Shows a fleet while it is worked on."""
 
-    Args:
-        fleet: what is shown.
-    """
-
-    def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
+    def __init__(self) -> None:
         self._live: Live | None = None
 
     def finished(self, outcome: Outcome) -> None:
@@ -38,6 +33,11 @@ class Board:
             # Why it failed is in the summary, or in the object on stdout.
             why = f", {outcome.message}" if outcome.message and outcome.good else ""
             console.note(f"{outcome.target}: {outcome.status}{why}")
+
+    def note(self, text: str) -> None:
+        """Say a line about no host in particular, where no table shows what is done."""
+        if not console.is_terminal(sys.stderr):
+            console.note(f"skin-edge: {text} ...")
 
     @contextlib.contextmanager
     def suspended(self) -> Iterator[None]:
@@ -53,8 +53,8 @@ class Board:
             live.start(refresh=True)
 
     @contextlib.asynccontextmanager
-    async def shown(self) -> AsyncIterator[None]:
-        """Show the table while the body runs, where stderr is a terminal."""
+    async def shown(self, fleet: Fleet) -> AsyncIterator[None]:
+        """Show the table of a fleet while the body runs, where stderr is a terminal."""
         if not console.is_terminal(sys.stderr):
             yield
             return
@@ -66,7 +66,7 @@ class Board:
             console=screen,
             transient=True,
             auto_refresh=False,
-            get_renderable=lambda: self._table(max(1, screen.height - 5)),
+            get_renderable=lambda: _table(fleet, max(1, screen.height - 5)),
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -79,27 +79,36 @@ class Board:
                 await asyncio.gather(ticking, return_exceptions=True)
         self._live = None
 
-    def _table(self, room: int) -> Table:
-        from rich import box
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
 
-        fleet = self._fleet
-        rows = list(zip(fleet.targets, fleet.tracks, strict=True))
-        busy = [(target, track) for target, track in rows if track.step and track.step not in _ENDED]
-        ended = sum(track.step in _ENDED or track.step == "failed" for _, track in rows)
-        drawn = Table(box=box.SIMPLE_HEAD, caption=f"{ended} of {len(rows)} hosts", caption_justify="left")
-        for column in ("host", "now", "upload"):
-            drawn.add_column(column)
-        for target, track in (rows if len(rows) <= room else busy)[:room]:
-            bar = (
-                ProgressBar(total=track.total_bytes, completed=track.sent_bytes, width=20)
-                if track.total_bytes
-                else Text("")
-            )
-            drawn.add_row(Text(console.visible(target.text)), Text(track.step or "waits"), bar)
-        return drawn
+def _table(fleet: Fleet, room: int) -> Table:
+    from rich import box
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = list(zip(fleet.targets, fleet.tracks, strict=True))
+    busy = [(target, track) for target, track in rows if track.step and track.step not in _ENDED]
+    ended = sum(track.step in _ENDED or track.step == "failed" for _, track in rows)
+    drawn = Table(box=box.SIMPLE_HEAD, caption=f"{ended} of {len(rows)} hosts", caption_justify="left")
+    for column in ("host", "now", "upload", ""):
+        drawn.add_column(column)
+    for target, track in (rows if len(rows) <= room else busy)[:room]:
+        bar = (
+            ProgressBar(total=track.total_bytes, completed=track.sent_bytes, width=20)
+            if track.total_bytes
+            else Text("")
+        )
+        name, step = Text(console.visible(target.text)), Text(console.visible(track.step or "waits"))
+        drawn.add_row(name, step, bar, Text(_amount(track)))
+    return drawn
+
+
+def _amount(track: Track) -> str:
+    """Return how much of an upload there is, and how fast it goes; empty without one."""
+    if not track.total_bytes:
+        return ""
+    parts = f"{track.sent_bytes / 1e6:.1f} of {track.total_bytes / 1e6:.1f} MB"
+    return f"{parts}, {track.bytes_per_second / 1e6:.1f} MB/s"
 
 
 async def _tick(live: Live) -> None:

@@ -1,13 +1,6 @@
 # Looks at a device and changes nothing. $1: where skin-edge is, empty to look for it; $2: name of the upload; $3: --wait.
-# Prints NAME=VALUE, and the models as JSON, one a line; facts.py reads them.
+# Prints NAME=VALUE, and the models as JSON, one a line; facts.py reads them. say.sh goes before it.
 # Starts as few programs as it can: on a small board each costs more than all the shell's own work.
-say() { printf '%s=%s\n' "$1" "$2"; }
-free_kb() { # of the disk of the nearest folder that exists
-    at=$1
-    while [ -n "$at" ] && [ "$at" != / ] && [ ! -e "$at" ]; do at=${at%/*}; done
-    df -Pk "${at:-/}" 2>/dev/null | { read -r _; read -r _ _ _ kb _; printf %s "$kb"; }
-}
-
 wait_s=$3
 me=$(id -u)
 login=$(id -un)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from skin_edge.model.bundle import ARCHIVE_SUFFIX, Bundle, open_bundle, pack_bundle, sha256_hex
+from skin_edge.model.bundle import ARCHIVE_SUFFIX, Bundle, open_bundle, pack_bundle
+from skin_edge_deploy.cargo import Cargo, cargo
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -14,23 +15,16 @@ class Package:
 
     Attributes:
         bundle: it, as it was opened and checked.
-        data: the bytes of its `.skinmodel` archive.
-        sha256: of `data`, in hex.
+        cargo: its `.skinmodel` archive.
     """
 
     bundle: Bundle
-    data: bytes
-    sha256: str
+    cargo: Cargo
 
     @property
     def identity(self) -> str:
         """NAME-VERSION."""
         return self.bundle.manifest.identity
-
-    @property
-    def upload_name(self) -> str:
-        """The stem of its name during the upload: the same for the same bytes, so that they are resumed."""
-        return self.sha256
 
 
 def package(path: Path, scratch: Path) -> Package:
@@ -38,7 +32,7 @@ def package(path: Path, scratch: Path) -> Package:
 
     Args:
         path: the bundle.
-        scratch: an empty folder.
+        scratch: an empty folder; what travels lies in it.
 
     Raises:
         BundleError: it must not be used.
@@ -53,5 +47,5 @@ def package(path: Path, scratch: Path) -> Package:
         folder = scratch / "bundle"
         folder.mkdir()
         write_files(folder, bundle)
-    data = pack_bundle(folder, scratch / f"{bundle.manifest.identity}{ARCHIVE_SUFFIX}").read_bytes()
-    return Package(bundle, data, sha256_hex(data))
+    archive = pack_bundle(folder, scratch / f"{bundle.manifest.identity}{ARCHIVE_SUFFIX}")
+    return Package(bundle, cargo(archive))

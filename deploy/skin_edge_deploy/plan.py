@@ -51,13 +51,13 @@ def make_plan(name: str, facts: Facts, package: Package, limits: Limits, *, same
     _check_permission(name, facts, limits)
     _check_version(name, facts, package)
     _check_room(name, facts, package)
-    size = len(package.data)
+    size = package.cargo.size_bytes
     resumed = f", of which {facts.partial_bytes} are there" if 0 < facts.partial_bytes < size else ""
     return Plan(
         (
             f"upload {size} bytes to {facts.uploads}{resumed}",
-            f"check their SHA-256 there: {package.sha256}",
-            command(facts, install_arguments(limits, "UPLOADED")),
+            f"check their SHA-256 there: {package.cargo.sha256}",
+            " ".join(command(facts, install_arguments(limits, "UPLOADED"))),
             "delete the upload",
         ),
         False,
@@ -104,7 +104,7 @@ def _check_version(name: str, facts: Facts, package: Package) -> None:
 
 
 def _check_room(name: str, facts: Facts, package: Package) -> None:
-    needed = len(package.data) + _ROOM_BYTES
+    needed = package.cargo.size_bytes + _ROOM_BYTES
     for path, free in ((facts.uploads, facts.uploads_free_bytes), (facts.state, facts.free_bytes)):
         if free is not None and free < needed:
             raise HostError(

@@ -1,31 +1,21 @@
-"""One host, from the first connection to the device's own word that it runs the model."""
+"""A bundle to one host, up to the device's own word that it runs it."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
-from skin_edge.errors import SkinEdgeError
 from skin_edge.model.manifest import one_line
 from skin_edge_deploy.device import Device
-from skin_edge_deploy.errors import HostError
 from skin_edge_deploy.facts import Facts, command, gather
 from skin_edge_deploy.install import install
-from skin_edge_deploy.limits import Limits
-from skin_edge_deploy.outcome import Outcome, Track
 from skin_edge_deploy.package import Package
 from skin_edge_deploy.plan import make_plan
-from skin_edge_deploy.ssh.asking import Stopwatch
-from skin_edge_deploy.ssh.connect import Dialer, hang_up
-from skin_edge_deploy.targets import Target
-from skin_edge_deploy.upload import upload
-
-#: Of sending what arrives garbled.
-_TRIES: Final = 3
+from skin_edge_deploy.sending import send
+from skin_edge_deploy.upload import Folder
+from skin_edge_deploy.visit import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,75 +24,47 @@ class Push:
 
     Attributes:
         package: the bundle.
-        dialer: makes connections.
-        limits: patience.
         program: skin-edge on the hosts; None looks for it.
         dry_run: look and plan, change nothing.
     """
 
     package: Package
-    dialer: Dialer
-    limits: Limits
     program: str | None = None
     dry_run: bool = False
 
-    async def to(self, target: Target, track: Track) -> Outcome:
-        """Bring one host to the bundle; whatever goes wrong there is said in what is returned.
-
-        Cancelled, it hangs up and leaves the host as it is.
+    async def work(self, call: Call, secret: bytes = b"") -> None:
+        """Bring a host to the bundle.
 
         Args:
-            target: the host.
-            track: is told how far it is.
-        """
-        known = _Known(Outcome(target.text, "failed"))
-        began, clock = time.monotonic(), Stopwatch()
-        try:
-            track.step = "connecting"
-            connected = await self.dialer.dial(target, clock)
-            known.add(fingerprint=connected.fingerprint)
-            try:
-                await self._work(Device(target.text, connected.ssh, self.limits), track, known)
-            finally:
-                await hang_up(connected.ssh, self.limits.close_timeout_s)
-        except SkinEdgeError as error:
-            known.add(status="failed", code=error.code, message=str(error))
-        except asyncio.CancelledError:
-            known.add(status="interrupted", code="interrupted", message=f"while {track.step}")
-        return replace(known.outcome, seconds=time.monotonic() - began - clock.seconds())
+            call: the host.
+            secret: what sudo reads there, where it wants a password; empty where nobody was asked for one.
 
-    async def _work(self, device: Device, track: Track, known: _Known) -> None:
+        Raises:
+            HostError: it was not brought there, and why.
+        """
+        device, track, known = call.device, call.track, call.known
         track.step = "looking"
-        facts = await gather(device, self.package.upload_name, self.program)
+        facts = await gather(device, self.package.cargo.sha256, self.program, secret)
         current = facts.current.identity if facts.current is not None else None
         known.add(facts=facts, before=current, after=current)
-        same = await _runs(device, facts, self.package)
-        plan = make_plan(device.name, facts, self.package, self.limits, same=same)
-        known.add(steps=plan.steps)
+        same = await _runs(device, facts, self.package, secret)
+        plan = make_plan(device.name, facts, self.package, device.limits, same=same)
+        known.add(steps=(*known.outcome.steps, *plan.steps))
         if plan.unchanged:
             known.add(status="unchanged", message="runs this very bundle")
             return
         if self.dry_run:
             known.add(status="planned")
             return
-        answer = None
-        for attempt in range(_TRIES):
-            uploaded = await upload(device, facts, self.package, track, afresh=attempt > 0)
-            known.add(
-                uploaded_bytes=known.outcome.uploaded_bytes + uploaded.sent_bytes,
-                resumed_bytes=uploaded.resumed_bytes,
-                after=None,  # until it says
-            )
+
+        async def use(path: str) -> dict[str, Any] | None:
+            known.add(after=None)  # until it says
             track.step = "installing"
-            answer = await install(device, facts, self.package, uploaded.path)
-            if answer is not None:
-                break
-        else:
-            raise HostError(
-                f"{device.name}: {_TRIES} times what arrived in {facts.uploads} was not what was sent: "
-                "sha256sum is missing there, or a disk or a memory fails (dmesg)",
-                code="upload",
-            )
+            return await install(device, facts, self.package, path, secret)
+
+        shared = facts.sudo in ("owner", "root", "password")
+        folder = Folder(facts.uploads, facts.user, facts.uid, shared)
+        answer = await send(call, folder, self.package.cargo, use)
         switched = answer.get("activated") is True
         known.add(
             status="done" if switched else "unchanged",
@@ -112,26 +74,16 @@ class Push:
         )
 
 
-@dataclass(slots=True)
-class _Known:
-    """What is known of an outcome so far, whatever ends the work."""
-
-    outcome: Outcome
-
-    def add(self, **changes: Any) -> None:
-        """Note more of it."""
-        self.outcome = replace(self.outcome, **changes)
-
-
-async def _runs(device: Device, facts: Facts, package: Package) -> bool:
+async def _runs(device: Device, facts: Facts, package: Package, secret: bytes) -> bool:
     """Return whether the bundle in use there is this very one, byte for byte as far as its hashes tell."""
     used = facts.current
     if used is None or not used.ok or used.identity != package.identity:
         return False
-    said = await device.sh(
-        command(facts, "model info --json"),
+    said = await device.words(
+        *command(facts, "model info --json"),
         doing="asking for its model",
         timeout_s=device.limits.facts_timeout_s,
+        stdin=secret,
     )
     found = said.objects()
     ours = msgspec.json.decode(msgspec.json.encode(package.bundle.manifest))

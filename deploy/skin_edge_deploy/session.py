@@ -1,51 +1,31 @@
-"""One run of `skin-edge deploy`: check the bundle, go through the hosts, say what came of it."""
+"""One run of `skin-edge deploy`: check what is wanted, go through the hosts, say what came of it."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from skin_edge.cli import console
-from skin_edge.config import load_config
-from skin_edge.errors import HealthError, UsageError
-from skin_edge.model.locate import active_bundle_path
+from skin_edge.errors import HealthError
 from skin_edge_deploy import report
 from skin_edge_deploy.fleet import Fleet, Rules
 from skin_edge_deploy.limits import Limits
 from skin_edge_deploy.live import Board
 from skin_edge_deploy.outcome import Outcome
-from skin_edge_deploy.package import Package, package
-from skin_edge_deploy.push import Push
+from skin_edge_deploy.package import Package
 from skin_edge_deploy.ssh.asking import Asker
 from skin_edge_deploy.ssh.connect import Dialer
 from skin_edge_deploy.targets import Target, parse_targets
+from skin_edge_deploy.visit import Visit
+from skin_edge_deploy.wanted import Wanted
+from skin_edge_deploy.work import Checked, check
 
 _INTERRUPTED: Final = "it was interrupted"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What the command line asks for."""
-
-    targets: tuple[str, ...]
-    bundle: Path | None
-    config: Path | None
-    dry_run: bool
-    accept_new: bool
-    concurrency: int
-    canary: int
-    max_failures: int | None
-    program: str | None
-    ssh_config: Path | None
-    connect_timeout_s: float
-    install_timeout_s: float
-    as_json: bool
 
 
 def run(wanted: Wanted) -> int:
@@ -57,40 +37,35 @@ def run(wanted: Wanted) -> int:
         KeyboardInterrupt: Ctrl-C, after all was said.
     """
     targets = parse_targets(wanted.targets)
-    if wanted.program is not None and not re.fullmatch(r"/[A-Za-z0-9._+~/@-]+", wanted.program):
-        raise UsageError(
-            f"--skin-edge {wanted.program}: an absolute path is needed, of letters, digits and ._+~@-"
-        )
-    if wanted.ssh_config is not None and not wanted.ssh_config.is_file():
-        raise UsageError(f"--ssh-config {wanted.ssh_config}: no such file")
+    # What travels lies there until the last host has it.
     with tempfile.TemporaryDirectory(prefix="skin-edge-deploy-") as scratch:
-        parcel = package(wanted.bundle or _bundle_in_use(wanted.config), Path(scratch))
-    outcomes, interrupted = asyncio.run(_go(wanted, targets, parcel))
-    _tell(wanted, outcomes, parcel)
+        checked = check(wanted, Path(scratch))
+        outcomes, interrupted = asyncio.run(_go(wanted, targets, checked))
+    _tell(wanted, outcomes, checked.package)
     if interrupted:
         console.note(
-            "Interrupted. Every host runs its old model or the new one; the same command again goes on."
+            "Interrupted. Every host runs what it ran or what it should; the same command again goes on."
         )
         raise KeyboardInterrupt
     return 0 if all(outcome.good for outcome in outcomes) else HealthError.exit_code
 
 
-async def _go(wanted: Wanted, targets: Sequence[Target], parcel: Package) -> tuple[list[Outcome], bool]:
+async def _go(wanted: Wanted, targets: Sequence[Target], checked: Checked) -> tuple[list[Outcome], bool]:
     """Go through the hosts; return their outcomes, and whether a signal ended it early."""
-    limits = Limits(connect_timeout_s=wanted.connect_timeout_s, install_timeout_s=wanted.install_timeout_s)
+    limits = _limits(wanted)
     asker = Asker()
     dialer = Dialer(
         asker, limits, config=wanted.ssh_config, accept_new=wanted.accept_new, remember=not wanted.dry_run
     )
-    push = Push(parcel, dialer, limits, wanted.program, wanted.dry_run)
-    fleet = Fleet(targets, push.to, Rules(wanted.concurrency, wanted.canary, wanted.max_failures))
-    board = Board(fleet)
+    board = Board()
     asker.suspended = board.suspended
+    visit = Visit(dialer, limits, checked.work(asker, len(targets) > 1, board.note))
+    fleet = Fleet(targets, visit.to, Rules(wanted.concurrency, wanted.canary, wanted.max_failures))
 
     def finished(outcome: Outcome) -> None:
         board.finished(outcome)
         if wanted.as_json:
-            console.emit_json(report.as_object(outcome, parcel))
+            console.emit_json(report.as_object(outcome, checked.package))
 
     fleet.finished = finished
     signals: list[int] = []
@@ -105,13 +80,24 @@ async def _go(wanted: Wanted, targets: Sequence[Target], parcel: Package) -> tup
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupt, number)
     try:
-        async with board.shown():
+        async with board.shown(fleet):
             return await fleet.run(), bool(signals)
     finally:
         await dialer.close()
 
 
-def _tell(wanted: Wanted, outcomes: Sequence[Outcome], parcel: Package) -> None:
+def _limits(wanted: Wanted) -> Limits:
+    usual = Limits()
+    given = wanted.install_timeout_s
+    return replace(
+        usual,
+        connect_timeout_s=wanted.connect_timeout_s,
+        install_timeout_s=usual.install_timeout_s if given is None else given,
+        release_timeout_s=usual.release_timeout_s if given is None else given,
+    )
+
+
+def _tell(wanted: Wanted, outcomes: Sequence[Outcome], parcel: Package | None) -> None:
     if wanted.as_json:
         return
     if not wanted.dry_run:
@@ -119,11 +105,4 @@ def _tell(wanted: Wanted, outcomes: Sequence[Outcome], parcel: Package) -> None:
         return
     for outcome in outcomes:
         report.show_plan(outcome)
-    console.emit(f"dry run for {parcel.identity}: nothing was changed")
-
-
-def _bundle_in_use(config: Path | None) -> Path:
-    settings = load_config(config)
-    if settings.model.path is not None:
-        return Path(settings.model.path).expanduser()
-    return active_bundle_path(settings.state_dir())
+    console.emit(f"dry run{f' for {parcel.identity}' if parcel is not None else ''}: nothing was changed")

@@ -1,9 +1,9 @@
-"""A bundle to a folder of ours on the host: by SFTP, resumed where an earlier upload was cut.
+"""A file to a folder of ours on the host: by SFTP, resumed where an earlier upload was cut.
 
-    UPLOADS/SHA256.part                     grows; named after what it will be, so it can be gone on with
-    UPLOADS/RANDOM.skinmodel                whole; the name is this run's own
+    FOLDER/SHA256.part                      grows; named after what it will be, so it can be gone on with
+    FOLDER/RANDOM.skinmodel                 whole; the name is this run's own; .skinrelease for a release
 
-Two runs that push the same bundle at once write the same bytes to the same places of one `.part`; the one
+Two runs that push the same file at once write the same bytes to the same places of one `.part`; the one
 that is first takes it away under a name of its own, and the other starts again.
 """
 
@@ -13,24 +13,40 @@ import os
 import stat
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import BinaryIO, Final
 
 import asyncssh
 
+from skin_edge_deploy.cargo import Cargo
 from skin_edge_deploy.device import BROKEN, Device, lost
 from skin_edge_deploy.errors import HostError
-from skin_edge_deploy.facts import Facts
 from skin_edge_deploy.outcome import Track
-from skin_edge_deploy.package import Package
 from skin_edge_deploy.plan import UPLOAD_DIGITS
 from skin_edge_deploy.ssh.patience import within
 
 _TRIES: Final = 3
+_OURS: Final = (".part", ".skinmodel", ".skinrelease")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Where uploads go on a host.
+
+    Attributes:
+        path: of it.
+        user, uid: whose it is: the login.
+        shared: whether another account reads there.
+    """
+
+    path: str
+    user: str
+    uid: int
+    shared: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """A bundle that lies on the host, whole.
+    """A file that lies on the host, whole.
 
     Attributes:
         path: where.
@@ -44,41 +60,73 @@ class Uploaded:
 
 
 async def upload(
-    device: Device, facts: Facts, package: Package, track: Track, *, afresh: bool = False
+    device: Device, folder: Folder, cargo: Cargo, track: Track, *, afresh: bool = False
 ) -> Uploaded:
-    """Bring a bundle to a host, and say where it lies.
+    """Bring a file to a host, and say where it lies.
 
     Args:
         device: the host.
-        facts: of it.
-        package: the bundle.
+        folder: there.
+        cargo: the file.
         track: is told how far it is.
         afresh: begin at the first byte, whatever is there.
 
     Raises:
         HostError: it did not arrive whole; what did arrive stays, for the next time.
     """
-    track.step, track.total_bytes = "uploading", len(package.data)
-    return await within(
+    track.step = "uploading"
+    track.begin(0, cargo.size_bytes)
+    done = await within(
         device.limits.stall_timeout_s,
         f"{device.name}: uploading",
-        _upload(device, facts, package, track, afresh),
+        _upload(device, folder, cargo, track, afresh),
         cut=device.ssh.abort,
         moved=lambda: (track.step, track.sent_bytes),
     )
+    track.uploaded()
+    return done
 
 
-async def _upload(device: Device, facts: Facts, package: Package, track: Track, afresh: bool) -> Uploaded:
-    part = f"{facts.uploads}/{package.upload_name}.part"
+async def place(device: Device, folder: Folder, data: bytes, suffix: str) -> str:
+    """Write a few bytes to a new file in the folder, and return its path.
+
+    Raises:
+        HostError: it did not arrive.
+    """
+    path = f"{folder.path}/{os.urandom(UPLOAD_DIGITS // 2).hex()}{suffix}"
+    return await within(
+        device.limits.stall_timeout_s,
+        f"{device.name}: uploading",
+        _place(device, folder, data, path),
+        cut=device.ssh.abort,
+    )
+
+
+async def _place(device: Device, folder: Folder, data: bytes, path: str) -> str:
+    try:
+        async with device.ssh.start_sftp_client() as sftp:
+            await _prepare(device, sftp, folder)
+            flags = asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | asyncssh.FXF_EXCL
+            async with sftp.open(path, flags, asyncssh.SFTPAttrs(permissions=0o600), encoding=None) as file:
+                await file.write(data, 0)
+    except asyncssh.SFTPError as error:
+        raise HostError(f"{device.name}: uploading to {folder.path}: {error}", code="upload") from None
+    except BROKEN as error:
+        raise lost(device.name, "uploading", error) from None
+    return path
+
+
+async def _upload(device: Device, folder: Folder, cargo: Cargo, track: Track, afresh: bool) -> Uploaded:
+    part = f"{folder.path}/{cargo.upload_name}"
     sent = resumed = 0
     try:
         async with device.ssh.start_sftp_client() as sftp:
-            await _prepare(device, sftp, facts)
+            await _prepare(device, sftp, folder)
             for _ in range(_TRIES):
                 there = 0 if afresh else await _size(sftp, part)
-                resumed = start = there if there <= len(package.data) else 0
-                sent += await _write(device.limits.slice_bytes, sftp, part, package.data, start, track)
-                path = f"{facts.uploads}/{os.urandom(UPLOAD_DIGITS // 2).hex()}.skinmodel"
+                resumed = start = there if there <= cargo.size_bytes else 0
+                sent += await _write(device.limits.slice_bytes, sftp, part, cargo, start, track)
+                path = f"{folder.path}/{os.urandom(UPLOAD_DIGITS // 2).hex()}{cargo.suffix}"
                 try:
                     await sftp.rename(part, path)
                 except asyncssh.SFTPNoSuchFile:
@@ -89,34 +137,33 @@ async def _upload(device: Device, facts: Facts, package: Package, track: Track, 
             device.name, f"uploading, {track.sent_bytes} of {track.total_bytes} bytes", error
         ) from None
     except asyncssh.SFTPError as error:
-        raise HostError(f"{device.name}: uploading to {facts.uploads}: {error}", code="upload") from None
+        raise HostError(f"{device.name}: uploading to {folder.path}: {error}", code="upload") from None
     except BROKEN as error:
         raise lost(
             device.name, f"uploading, {track.sent_bytes} of {track.total_bytes} bytes", error
         ) from None
     raise HostError(
-        f"{device.name}: {_TRIES} times another run took away what was uploaded to {facts.uploads}",
+        f"{device.name}: {_TRIES} times another run took away what was uploaded to {folder.path}",
         code="upload",
     )
 
 
-async def _prepare(device: Device, sftp: asyncssh.SFTPClient, facts: Facts) -> None:
+async def _prepare(device: Device, sftp: asyncssh.SFTPClient, folder: Folder) -> None:
     """Make the folder, see that it is ours alone to write, and delete what was left long ago."""
-    await sftp.makedirs(facts.uploads, exist_ok=True)
-    found = await sftp.lstat(facts.uploads)
+    await sftp.makedirs(folder.path, exist_ok=True)
+    found = await sftp.lstat(folder.path)
     mode = found.permissions or 0
     # Below /var/tmp anybody can make a folder of that name before us, or a link to another one.
-    if found.type != asyncssh.FILEXFER_TYPE_DIRECTORY or found.uid != facts.uid or stat.S_ISLNK(mode):
+    if found.type != asyncssh.FILEXFER_TYPE_DIRECTORY or found.uid != folder.uid or stat.S_ISLNK(mode):
         raise HostError(
-            f"{device.name}: {facts.uploads} is not a folder of {facts.user}; remove it", code="upload"
+            f"{device.name}: {folder.path} is not a folder of {folder.user}; remove it", code="upload"
         )
-    shared = facts.sudo in ("owner", "root")
-    await sftp.chmod(facts.uploads, 0o711 if shared else 0o700)
+    await sftp.chmod(folder.path, 0o711 if folder.shared else 0o700)
     long_ago = time.time() - device.limits.stale_upload_s
-    for name in await sftp.readdir(facts.uploads):
+    for name in await sftp.readdir(folder.path):
         file = str(name.filename)
-        if file.endswith((".part", ".skinmodel")) and (name.attrs.mtime or long_ago) < long_ago:
-            await sftp.remove(f"{facts.uploads}/{file}")
+        if file.endswith(_OURS) and (name.attrs.mtime or long_ago) < long_ago:
+            await sftp.remove(f"{folder.path}/{file}")
 
 
 async def _size(sftp: asyncssh.SFTPClient, path: str) -> int:
@@ -127,16 +174,29 @@ async def _size(sftp: asyncssh.SFTPClient, path: str) -> int:
 
 
 async def _write(
-    slice_bytes: int, sftp: asyncssh.SFTPClient, path: str, data: bytes, start: int, track: Track
+    slice_bytes: int, sftp: asyncssh.SFTPClient, path: str, cargo: Cargo, start: int, track: Track
 ) -> int:
-    """Write `data` from byte `start` on, and return how many bytes that were."""
+    """Write the file from byte `start` on, and return how many bytes that were."""
     flags = asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | (asyncssh.FXF_TRUNC if start == 0 else 0)
-    # Bundles are no secret, and another account is to read this one.
+    # Neither bundles nor releases are a secret, and another account is to read them.
     attrs = asyncssh.SFTPAttrs(permissions=0o644)
-    track.sent_bytes = start
-    async with sftp.open(path, flags, attrs, encoding=None) as file:
-        for at in range(start, len(data), slice_bytes):
-            piece = data[at : at + slice_bytes]
-            await file.write(piece, at)
-            track.sent_bytes = at + len(piece)
-    return len(data) - start
+    track.begin(start, cargo.size_bytes)
+    at = start
+    with _opened(cargo, start) as source:
+        async with sftp.open(path, flags, attrs, encoding=None) as file:
+            while piece := source.read(slice_bytes):
+                await file.write(piece, at)
+                at += len(piece)
+                track.sent(at)
+    return at - start
+
+
+def _opened(cargo: Cargo, start: int) -> BinaryIO:
+    try:
+        source = cargo.path.open("rb")
+    except OSError as error:
+        raise HostError(
+            f"{cargo.path}: cannot be read here any more: {error.strerror}", code="upload"
+        ) from None
+    source.seek(start)
+    return source

@@ -26,12 +26,17 @@ def installed(tmp_path: Path) -> Installed:
 
     def install(**changes: object) -> Path:
         root = tmp_path / "root"
+        program = tmp_path / "opt/current/bin/skin-edge"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.touch(mode=0o755)
+        (root / program.parents[2].relative_to("/") / "releases").mkdir(parents=True, exist_ok=True)
         facts = Facts(
             root=root,
-            executable="/bin/true",
+            executable=str(program),
             cage="/bin/true",
             chromium="/bin/true",
             chvt="/bin/true",
+            python="/usr/bin/python3",
             systemd=version(),
             groups=(),
             settings=Config(),

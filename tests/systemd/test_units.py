@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from systemd_tools import tool, version
 
-from skin_edge.service.layout import DISPLAY_UNIT, PIECES, UNIT, UNIT_DIR
+from skin_edge.service.layout import DISPLAY_UNIT, PIECES, RECOVER_UNIT, UNIT, UNIT_DIR
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_EXPOSURE = 2.0
@@ -27,9 +27,25 @@ def verify(unit: Path) -> str:
     return done.stdout + done.stderr + (f"exit status {done.returncode}" if done.returncode else "")
 
 
-@pytest.mark.parametrize("name", [UNIT, DISPLAY_UNIT])
+@pytest.mark.parametrize("name", [UNIT, DISPLAY_UNIT, RECOVER_UNIT])
 def test_systemd_says_nothing_of_a_unit(installed: Installed, name: str) -> None:
     assert verify(installed() / UNIT_DIR / name) == ""
+
+
+def test_what_takes_back_a_release_is_there_where_there_are_releases_and_only_there(
+    installed: Installed,
+) -> None:
+    units = installed() / UNIT_DIR
+    assert values(units / UNIT, "Wants")[-1] == RECOVER_UNIT
+    (there,) = values(units / RECOVER_UNIT, "ExecStart")
+    prefix = units.parents[3] / "opt"
+    assert there == f"/usr/bin/python3 -I {prefix}/installer.pyz recover --boot --prefix {prefix}"
+    assert UNIT in values(units / RECOVER_UNIT, "Before")[0].split()
+    assert values(units / RECOVER_UNIT, "ConditionPathExists") == [f"{prefix}/activation.json"]
+    (units / RECOVER_UNIT).unlink()
+    without = installed(executable="/bin/true") / UNIT_DIR
+    assert not (without / RECOVER_UNIT).exists()
+    assert verify(without / UNIT) == ""
 
 
 def test_a_key_that_systemd_does_not_know_would_be_seen(installed: Installed) -> None:
@@ -49,14 +65,15 @@ def test_the_growing_pause_is_there_where_systemd_knows_it_and_only_there(
     assert not (installed(systemd=BACKOFF_SINCE - 1) / UNIT_DIR / f"{name}.d" / "50-backoff.conf").exists()
 
 
-def test_the_exposure_is_at_most_2(installed: Installed) -> None:
+@pytest.mark.parametrize("name", [UNIT, RECOVER_UNIT])
+def test_the_exposure_is_at_most_2(installed: Installed, name: str) -> None:
     done = subprocess.run(
         [
             tool("systemd-analyze"),
             "security",
             "--offline=true",
             f"--threshold={MAX_EXPOSURE * 10:.0f}",
-            installed() / UNIT_DIR / UNIT,
+            installed() / UNIT_DIR / name,
         ],
         capture_output=True,
         text=True,
@@ -67,7 +84,7 @@ def test_the_exposure_is_at_most_2(installed: Installed) -> None:
     assert level, done.stdout + done.stderr
     assert done.returncode == 0, done.stdout
     assert float(level[1]) <= MAX_EXPOSURE
-    said = re.search(r"systemd-analyze security.*?(\d\.\d)", (ROOT / "docs/service.md").read_text())
+    said = re.search(rf"systemd-analyze security {name}.*?(\d\.\d)", (ROOT / "docs/service.md").read_text())
     assert said
     assert float(said[1]) == float(level[1]), "docs/service.md tells another figure"
 

@@ -17,7 +17,7 @@ from skin_edge.errors import UsageError
 #: Of those who may reach pins; only where the system has them, since systemd would make what is missing.
 OPTIONAL_GROUPS: Final = ("gpio",)
 _CHROMIUM: Final = ("chromium", "chromium-browser")
-_BIN_DIRS: Final = ("usr/local/bin", "usr/bin", "bin")
+_BIN_DIRS: Final = ("usr/bin", "bin", "usr/local/bin")
 #: The service sees nothing below these (ProtectHome=).
 _HOMES: Final = ("/home", "/root", "/run/user")
 #: A path that needs no quoting in a unit, and has none of its specifiers.
@@ -32,6 +32,7 @@ class Facts:
         root: of its file system; other than ``/`` for an image.
         executable: skin-edge, as a path inside that system.
         cage, chromium, chvt: programs of the display, likewise; None where they are not installed.
+        python: the system's own, which undoes a switch of releases; None where there is none.
         systemd: its version, as 252; 0 where it cannot be told.
         groups: those of `OPTIONAL_GROUPS` that exist.
         settings: of the service: those of ``/etc``, or the defaults.
@@ -42,6 +43,7 @@ class Facts:
     cage: str | None
     chromium: str | None
     chvt: str | None
+    python: str | None
     systemd: int
     groups: tuple[str, ...]
     settings: Config
@@ -50,6 +52,12 @@ class Facts:
     def live(self) -> bool:
         """True for the system that runs, False for an image."""
         return self.root == Path("/")
+
+    @property
+    def release_prefix(self) -> str | None:
+        """Where the releases are of which `executable` is the one in use; None where it is of none."""
+        prefix, found, _ = self.executable.rpartition("/current/bin/skin-edge")
+        return prefix if found and (below(self.root, Path(prefix)) / "releases").is_dir() else None
 
     @property
     def can_display(self) -> bool:
@@ -77,6 +85,7 @@ def gather(root: Path, executable: Path | None) -> Facts:
         cage=_program(root, ("cage",)),
         chromium=_program(root, _CHROMIUM),
         chvt=_program(root, ("chvt",)),
+        python=_program(root, ("python3",)),
         systemd=systemd_version(root),
         groups=_groups(root),
         settings=load_config(system_config) if os.path.lexists(system_config) else Config(),
@@ -113,10 +122,14 @@ def _executable(root: Path, wanted: Path | None) -> str:
 
 
 def this_executable() -> Path | None:
-    """Return the console script of the environment that runs this; None where it has none."""
-    beside = Path(sys.executable).with_name("skin-edge")
+    """Return the console script of the environment that runs this; None where it has none.
+
+    Of a release that is in use, by the link that leads to whichever is in use: the next one is to serve too.
+    """
+    beside = Path(sys.executable).with_name("skin-edge").absolute()
     if beside.is_file():
-        return beside.absolute()
+        in_use = beside.parents[3] / "current" / "bin" / "skin-edge" if len(beside.parents) > 3 else beside
+        return in_use if in_use.exists() and in_use.samefile(beside) else beside
     found = shutil.which("skin-edge")
     return Path(found).absolute() if found else None
 

@@ -12,6 +12,7 @@ from skin_edge.errors import HealthError
 
 UNIT: Final = "skin-edge.service"
 DISPLAY_UNIT: Final = "skin-edge-display.service"
+RECOVER_UNIT: Final = "skin-edge-recover.service"
 USER: Final = "skin-edge"
 DISPLAY_USER: Final = "skin-edge-display"
 
@@ -24,7 +25,7 @@ RULES: Final = Path("etc/udev/rules.d/70-skin-edge.rules")
 STATE_DIR: Final = Path("var/lib/skin-edge")
 LOGS_DIR: Final = Path("var/log/skin-edge")
 
-Part = Literal["service", "display"]
+Part = Literal["service", "display", "release"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Piece:
     Attributes:
         source: its name in the folder of `source_dir`.
         target: where it goes, below the root of the system.
-        part: the service itself, or the page on the device's own display.
+        part: the service itself, the page on the device's own display, or what goes with releases.
         since: the version of systemd that understands it; 0 for all that are supported.
     """
 
@@ -48,6 +49,8 @@ PIECES: Final = (
     Piece("skin-edge.sysusers", SYSUSERS_DIR / "skin-edge.conf", "service"),
     Piece("skin-edge.tmpfiles", TMPFILES, "service"),
     Piece("skin-edge.rules", RULES, "service"),
+    # Before the unit that wants it: a cut in between must not leave a service that nothing takes back.
+    Piece(RECOVER_UNIT, UNIT_DIR / RECOVER_UNIT, "release"),
     Piece("skin-edge.service", UNIT_DIR / UNIT, "service"),
     Piece("backoff.conf", UNIT_DIR / f"{UNIT}.d" / "50-backoff.conf", "service", since=254),
     Piece("skin-edge-display.sysusers", SYSUSERS_DIR / "skin-edge-display.conf", "display"),

@@ -90,11 +90,15 @@ def plan_install(facts: Facts, *, display: bool | None) -> Plan:
         missing = " and ".join(name for name in ("cage", "chromium") if getattr(facts, name) is None)
         raise UsageError(f"--display needs {missing}: apt-get install cage chromium", code="no-display")
     parts: set[Part] = {"service", "display"} if shown else {"service"}
+    if facts.release_prefix is not None and facts.python is not None:
+        parts.add("release")
     values = {
         "SKIN_EDGE": facts.executable,
         "CAGE": facts.cage or "",
         "CHROMIUM": facts.chromium or "",
         "CHVT": facts.chvt or "/usr/bin/chvt",
+        "PREFIX": facts.release_prefix or "",
+        "PYTHON": facts.python or "",
         "URL": page_url(facts.settings.kiosk),
     }
     sources = source_dir()
@@ -120,7 +124,7 @@ def plan_uninstall(root: Path) -> Plan:
     Raises:
         HealthError: a file cannot be read.
     """
-    changes = [_change(root / piece.target, None) for piece in PIECES]
+    changes = [_change(root / piece.target, None) for piece in reversed(PIECES)]
     changes += [_link(root / WANTS_DIR / unit, wanted=False) for unit in (UNIT, DISPLAY_UNIT)]
     return Plan(root, tuple(changes), ())
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from power_cut import cut_at
 
 from skin_edge.errors import BundleError, StorageError
 from skin_edge.model.activation import activate, install
@@ -160,43 +161,6 @@ def test_a_link_out_of_the_store_is_not_followed(store: ModelStore, versions: li
     (store.path / "current").symlink_to("../../elsewhere")
     with pytest.raises(StorageError, match="out of the model store"):
         store.target(CURRENT)
-
-
-OPERATIONS = ("replace", "rename", "symlink_to", "unlink", "mkdir", "rmdir", "chmod", "touch")
-
-
-def cut_at(step: int, job: Callable[[], None]) -> bool:
-    """Run `job` in a child that ends without a word at its `step`-th change; False if it came to its end.
-
-    Nothing is cleaned up on the way, as with a power cut. What was not flushed is not lost here: the
-    machine of `make test-vm` shows that.
-    """
-    child = os.fork()
-    if child == 0:
-        left = [step]
-
-        def counted(original: Callable[..., object]) -> Callable[..., object]:
-            def call(*args: object, **kwargs: object) -> object:
-                left[0] -= 1
-                if left[0] < 0:
-                    os._exit(9)
-                return original(*args, **kwargs)
-
-            return call
-
-        for name in OPERATIONS:
-            setattr(Path, name, counted(getattr(Path, name)))
-        for name in ("fsync", "fchmod", "open"):
-            setattr(os, name, counted(getattr(os, name)))
-        try:
-            job()
-        except BaseException:  # noqa: BLE001 - told by the status
-            os._exit(1)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    assert code in (0, 9), "the job failed by itself"
-    return code == 9
 
 
 def test_cut_at_every_step_of_an_installation_one_of_two_models_is_in_use(

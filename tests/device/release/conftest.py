@@ -6,11 +6,14 @@ import base64
 import ensurepip
 import hashlib
 import shutil
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))  # `small_device`
 
 from skin_edge.ssh_signature import sign
 from skin_edge_deploy.wheelhouse.gather import describe, pack, pinned
