@@ -1,8 +1,9 @@
-"""A bare machine: no skin-edge, and nothing for it but the system's own Python; gets releases by hand."""
+"""A bare machine: no skin-edge, and nothing for it but the system's own Python; is provisioned over SSH."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 from following import Following
 from machine import Machine
 from make_vm import VENV_PATH
+from pushing import Workstation, answer
 from releases import identity
-from service import CAMERA, HERE, HOME, Service
+from service import CAMERA, HERE, HOME, SETTINGS, Service
 
 PREFIX = "/opt/skin-edge"
 #: Making an environment and proving a model takes an emulated processor minutes.
@@ -25,40 +27,33 @@ _DOCTOR = f"runuser -u skin-edge -- env SKIN_EDGE_HOME={HOME} skin-edge doctor -
 
 
 class BareMachine:
-    """A machine of its own, which gets releases by hand: a file in /home/clinic, and one command with sudo.
+    """A machine of its own, which `skin-edge deploy clinic@machine --provision` makes a kiosk of.
 
     Args:
         machine: just made; is booted here.
+        folder: for the workstation.
     """
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, folder: Path) -> None:
         self.machine = machine
         self.service = Service(machine)
+        self.station = Workstation(folder, machine)
+        self._config = folder / "device.yaml"
+        self._config.write_text(SETTINGS % "v4l2:0", encoding="utf-8")
         machine.boot()
         machine.ssh(f"rm -rf {VENV_PATH} /opt/wheelhouse && ! command -v skin-edge && sync", timeout_s=300.0)
         machine.ssh(CAMERA)
-        self.service.configure("v4l2:0")
         for name in ("watch_steps.py", "watch_release.py", "kiosk_client.py"):
             machine.copy_in(HERE / name, f"/opt/{name}")
 
-    def bring(self, release: Path) -> None:
-        """Copy a release file to the login's folder, as a person would from a USB stick."""
-        self.machine.copy_in(release, self.place(release))
+    def start(self, release: Path) -> subprocess.Popen[str]:
+        """Start `skin-edge deploy --provision` with a release."""
+        words = ("--provision", "--release", str(release), "--device-config", str(self._config))
+        return self.station.start(*words)
 
-    def place(self, release: Path) -> str:
-        """Return where a release file lies in the machine."""
-        return f"/home/clinic/{release.name}"
-
-    def install_command(self, release: Path) -> str:
-        """Return the login's command: of the file itself where nothing is installed, else of skin-edge."""
-        return (
-            "command -v skin-edge >/dev/null && set -- skin-edge release install || set -- python3; "
-            f'exec sudo -n "$@" {self.place(release)} --json'
-        )
-
-    def install(self, release: Path) -> dict[str, Any]:
-        """Install a release; return what is told, with `exit` and the `seconds` that it took."""
-        return self.run(self.install_command(release))
+    def provision(self, release: Path) -> dict[str, Any]:
+        """Bring a release, and return what `skin-edge deploy` says of the machine."""
+        return answer(self.start(release), INSTALL_TIMEOUT_S)
 
     def run(self, command: str) -> dict[str, Any]:
         """Run a command of the login that prints JSON; return that, with `exit`, `stderr` and `seconds`."""

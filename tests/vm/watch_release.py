@@ -13,6 +13,8 @@ from pathlib import Path
 
 from watch_steps import PAUSE_S, kiosks, names, processes, say, target
 
+UPLOADS = Path("/var/tmp/skin-edge-1000")
+
 
 def main(prefix: Path, identity: str) -> None:
     seen: set[str] = set()
@@ -24,6 +26,7 @@ def main(prefix: Path, identity: str) -> None:
         lines = running.values()
         pending = (prefix / "activation.json").exists()
         begun = {
+            "upload": any(name.endswith(".part") for name in names(UPLOADS)),
             "unpacking": any(name.startswith(".staging") for name in names(prefix)),
             "environment": home.is_dir(),
             "wheels": any("/pip install" in line for line in lines),

@@ -23,15 +23,14 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> Releases:
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareMachine]:
     """A bare machine of its own."""
     with Machine(tmp_path_factory.mktemp("bare")) as machine:
-        yield BareMachine(machine)
+        yield BareMachine(machine, tmp_path_factory.mktemp("station"))
 
 
 def test_bare_to_a_healthy_kiosk_without_internet(bare: BareMachine, releases: Releases) -> None:
     assert bare.machine.ssh("ip route show default").stdout == ""
-    bare.bring(releases.first)
-    said = bare.install(releases.first)
-    assert (said["exit"], said["activated"]) == (0, True), said
-    assert said["current"] == identity(releases.first), said
+    said = bare.provision(releases.first)
+    assert (said["exit"], said["status"]) == (0, "done"), said
+    assert said["release"]["after"] == identity(releases.first), said
     log.info("from bare to a classified frame in %.0f s", said["seconds"])
     state = bare.look()
     assert (state["current"], state["doctor"]) == (identity(releases.first), 0), state
@@ -55,10 +54,10 @@ def test_the_service_is_its_own_user_and_may_change_nothing_of_the_release(bare:
 
 def test_a_better_release_keeps_results_and_settings(bare: BareMachine, releases: Releases) -> None:
     before, settings = bare.service.logged(), bare.machine.ssh("cat /etc/skin-edge/config.yaml").stdout
-    bare.bring(releases.second)
-    said = bare.install(releases.second)
-    assert (said["exit"], said["activated"]) == (0, True), said
-    assert (said["current"], said["previous"]) == (identity(releases.second), identity(releases.first)), said
+    said = bare.provision(releases.second)
+    assert (said["exit"], said["status"]) == (0, "done"), said
+    assert said["release"]["before"] == identity(releases.first), said
+    assert said["release"]["after"] == identity(releases.second), said
     log.info("upgraded in %.0f s", said["seconds"])
     state = bare.look()
     assert (state["version"], state["doctor"]) == ("90.0.0", 0), state
@@ -70,14 +69,10 @@ def test_a_better_release_keeps_results_and_settings(bare: BareMachine, releases
 def test_a_release_whose_service_does_not_serve_is_taken_back_with_the_reason(
     bare: BareMachine, releases: Releases
 ) -> None:
-    bare.bring(releases.broken)
-    said = bare.install(releases.broken)
-    assert said["exit"] == 6, said
-    assert said["current"] == identity(releases.second), said
+    said = bare.provision(releases.broken)
+    assert (said["exit"], said["status"]) == (6, "failed"), said
     assert "is in use again" in said["error"]["message"], said
     log.info("taken back after %.0f s: %s", said["seconds"], said["error"]["message"])
-    log.info("%s", said["stderr"])
-    assert "a kiosk that does not start" in said["stderr"], said
     state = bare.look()
     assert (state["version"], state["doctor"]) == ("90.0.0", 0), state
 

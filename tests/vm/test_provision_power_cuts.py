@@ -16,12 +16,14 @@ import pytest
 from bare import BareMachine
 from cuts_table import Cut, note
 from machine import Machine
+from pushing import answer
 from releases import Releases, gather, identity
 
 log = logging.getLogger(__name__)
 
 #: Steps that are waited for, and the most seconds from then to the cut.
 FIRST = {
+    "upload": 20.0,
     "unpacking": 4.0,
     "environment": 3.0,
     "wheels": 60.0,
@@ -31,6 +33,7 @@ FIRST = {
     "service starts": 20.0,
 }
 UPGRADE = {
+    "upload": 20.0,
     "unpacking": 4.0,
     "wheels": 60.0,
     "golden vectors": 10.0,
@@ -50,12 +53,9 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> Releases:
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory, releases: Releases) -> Iterator[BareMachine]:
-    """A bare machine of its own, with two release files in its login's folder."""
+    """A bare machine of its own."""
     with Machine(tmp_path_factory.mktemp("bare")) as machine:
-        made = BareMachine(machine)
-        made.bring(releases.first)
-        made.bring(releases.second)
-        yield made
+        yield BareMachine(machine, tmp_path_factory.mktemp("station"))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_an_upgrade_leaves_the_old_release_or_the_new_one(
     bare: BareMachine, releases: Releases, chance: random.Random, step: str
 ) -> None:
     if bare.look()["current"] is None:
-        bare.install(releases.first)
+        assert bare.provision(releases.first)["exit"] == 0
     last = step == list(UPGRADE)[-1]
     old = identity(releases.first)
     cut_once(bare, releases.second, old, step, chance.uniform(0.0, UPGRADE[step]), finish=last)
@@ -94,7 +94,7 @@ def cut_once(
     if bare.look()["current"] == new:
         pytest.skip(f"{what}: finished by an earlier cut, which came too late")
     watch = bare.watch(release)
-    running = bare.machine.start(bare.install_command(release), user="clinic")
+    running = bare.start(release)
     # A step that an earlier try finished is not seen again: then the next one counts.
     order = list(FIRST if old is None else UPGRADE)
     later = set(order[order.index(step) :])
@@ -102,7 +102,7 @@ def cut_once(
     time.sleep(later_s)
     last_step = watch.out[-1][1]
     bare.machine.cut_power()
-    out, _ = running.communicate(timeout=60)
+    cut = answer(running)
     where = f"{what}, {step} + {later_s:.2f} s, last seen {last_step}"
 
     started = time.monotonic()
@@ -112,13 +112,13 @@ def cut_once(
     assert state["current"] in (old, new), f"{where}: {state}"
     assert not state["pending"], f"{where}: {state}"
     assert state.get("doctor", 0) == 0, f"{where}: {state}"
-    if '"activated": true' in out:
+    if cut["status"] == "done":
         assert state["current"] == new, f"{where}: it had said that it was done"
     again, again_s = "cut again", 0.0
     if finish or state["current"] == new:
-        said = bare.install(release)
-        assert (said["exit"], said["current"]) == (0, new), f"{where}: {said}"
-        again, again_s = "done" if said["activated"] else "unchanged", said["seconds"]
+        said = bare.provision(release)
+        assert (said["exit"], said["release"]["after"]) == (0, new), f"{where}: {said}"
+        again, again_s = said["status"], said["seconds"]
         after = bare.look()
         assert after["doctor"] == 0, f"{where}: {after}"
         assert not [name for name in after["names"] if name.startswith(".staging")], f"{where}: {after}"
@@ -128,7 +128,7 @@ def cut_once(
             trigger=step,
             later_s=later_s,
             last_step=last_step.removeprefix("READY"),
-            command_said="done" if '"activated": true' in out else "",
+            command_said=" ".join(filter(None, (cut["status"], (cut.get("error") or {}).get("code")))),
             after_reboot={None: "nothing", old: "old", new: "new"}[state["current"]],
             doctor=state.get("doctor"),
             healthy_s=healthy_s,
