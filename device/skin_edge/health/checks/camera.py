@@ -14,9 +14,14 @@ import time
 
 import msgspec
 
+from skin_edge.config import SYSTEM_CONFIG
+from skin_edge.errors import HealthError
 from skin_edge.health.checks.check import Context, Finding
 from skin_edge.health.checks.child import how_it_ended, run_child
-from skin_edge.sections import CameraConfig
+from skin_edge.sections import DEFAULT_SOURCE, CameraConfig
+from skin_edge.service import unit
+from skin_edge.service.endpoint import ask, page_url
+from skin_edge.service.layout import UNIT
 from skin_edge.strict import Strict
 
 #: A lens cap or a dead sensor: even a dark room is brighter on average (8-bit grey levels).
@@ -55,6 +60,8 @@ def check_camera(context: Context) -> Finding:
             data={"source": source, "code": "camera-timeout"},
         )
     if probe.error is not None:
+        if (served := _in_use_by_the_service(context)) is not None:
+            return served
         return Finding(
             status="fail",
             message=probe.error,
@@ -86,6 +93,27 @@ def check_camera(context: Context) -> Finding:
             data=data,
         )
     return Finding(status="ok", message=told, data=data)
+
+
+def _in_use_by_the_service(context: Context) -> Finding | None:
+    """A finding where the camera cannot be opened because the service has it, and gets frames from it."""
+    settings = context.settings
+    own = context.source == (settings.capture.source or DEFAULT_SOURCE)
+    # Settings of the user's own may name another camera than the service has.
+    if not own or context.config_path not in (None, SYSTEM_CONFIG) or not unit.systemd_runs(context.root):
+        return None
+    try:
+        active = unit.show(UNIT).get("ActiveState") == "active"
+    except HealthError:
+        return None
+    health = ask(page_url(settings.kiosk)) if active else None
+    if health is None or not health.ok:
+        return None
+    return Finding(
+        status="ok",
+        message=f"{context.source}: {UNIT} has it; {health.why}",
+        data={"source": context.source, "used_by": UNIT},
+    )
 
 
 def _ask_child(source: str, camera: CameraConfig, timeout_s: float) -> Probe:

@@ -13,10 +13,12 @@ import psutil
 import pytest
 
 from skin_edge.camera.drawing import draw
-from skin_edge.config import Config
+from skin_edge.config import SYSTEM_CONFIG, Config
+from skin_edge.health.checks import camera as checking
 from skin_edge.health.checks.camera import check_camera
 from skin_edge.health.checks.check import Context
-from skin_edge.sections import CameraConfig
+from skin_edge.sections import CameraConfig, CaptureConfig
+from skin_edge.service.endpoint import Health
 
 MakeContext = Callable[..., Context]
 
@@ -124,3 +126,32 @@ def test_a_camera_that_hangs_is_named_with_the_settings_time_out(make_context: M
     finding = check_camera(make_context(source="fault:hang-read,after=0", settings=settings))
     assert (finding.status, finding.data["code"]) == ("fail", "camera-hang")
     assert "more than 0.5 s" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("http", "config", "asked_for", "status"),
+    [
+        (200, SYSTEM_CONFIG, None, "ok"),
+        (200, None, None, "ok"),
+        (503, SYSTEM_CONFIG, None, "fail"),
+        (200, Path("/home/pi/own.yaml"), None, "fail"),
+        (200, SYSTEM_CONFIG, "replay:/nowhere/else", "fail"),
+    ],
+)
+def test_a_camera_that_the_service_has_is_in_order_where_the_service_gets_frames(
+    make_context: MakeContext,
+    monkeypatch: pytest.MonkeyPatch,
+    http: int,
+    config: Path | None,
+    asked_for: str | None,
+    status: str,
+) -> None:
+    settings = Config(capture=CaptureConfig(source="replay:/nowhere"))
+    monkeypatch.setattr(checking.unit, "systemd_runs", lambda root: True)
+    monkeypatch.setattr(checking.unit, "show", lambda name: {"ActiveState": "active"})
+    monkeypatch.setattr(checking, "ask", lambda url: Health(http, "a frame was classified", {"a": 1}))
+    context = make_context(settings=settings, config_path=config, source=asked_for or "replay:/nowhere")
+    finding = check_camera(context)
+    assert finding.status == status, finding
+    if status == "ok":
+        assert "skin-edge.service has it" in finding.message
