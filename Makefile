@@ -62,11 +62,12 @@ soak: $(VENV)/.dev ## 50,000 decisions in one process: does memory grow?
 train-smoke: $(VENV)/.dev ## The whole training chain on a few hundred drawn lesions (part of make test)
 	$(BIN)/python -m pytest tests/host_training/test_run.py tests/host_training/ablation $(PYTEST_ARGS)
 
-check: $(VENV)/.dev ## Formatting, lint, types (strict) and the direction of imports
+check: $(VENV)/.dev ## Formatting, lint, types (strict), the direction of imports, and ansible-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	cd deploy/ansible && PATH="$(abspath $(BIN)):$$PATH" ansible-lint --offline -q
 
 translations: $(VENV)/.dev ## Bring the kiosk's catalogues in step with its texts, and compile them; then translate what is new
 	mkdir -p build
@@ -117,7 +118,7 @@ test-vm: vm $(VENV)/.dev ## Boot that machine and prove skin-edge on it; PYTEST_
 	SKIN_EDGE_VM_DIR='$(VM_DIR)' $(BIN)/python -m pytest tests/vm --log-cli-level=INFO $(PYTEST_ARGS)
 
 clean: ## Remove caches and build outputs; .venv, runs/ and cache/ stay
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist .ansible deploy/ansible/.ansible .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find device host_training deploy tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## Remove .venv as well

@@ -67,7 +67,7 @@ def crashing_network() -> bytes:
 def hungry_network(room_bytes: int) -> tuple[bytes, bytes]:
     """Return a network that works where it gets `room_bytes` for one tensor, and its golden vectors.
 
-    The service may have 768 MB in all (MemoryMax= of its unit), a command at a shell more.
+    The service may have 768 MiB in all (MemoryMax= of its unit), a command at a shell more.
     """
     import tensorflow as tf
 
