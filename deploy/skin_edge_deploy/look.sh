@@ -2,8 +2,9 @@
 # Prints NAME=VALUE, and the models as JSON, one a line; facts.py reads them. say.sh goes before it.
 # Starts as few programs as it can: on a small board each costs more than all the shell's own work.
 wait_s=$3
-me=$(id -u)
-login=$(id -un)
+# uid=1000(pi) gid=...
+who=$(id) who=${who#uid=}
+me=${who%%(*} login=${who#*(} login=${login%%)*}
 say user "$login"
 say uid "$me"
 say system "$(uname -srm)"

@@ -150,15 +150,21 @@ async def _upload(device: Device, folder: Folder, cargo: Cargo, track: Track, af
 
 async def _prepare(device: Device, sftp: asyncssh.SFTPClient, folder: Folder) -> None:
     """Make the folder, see that it is ours alone to write, and delete what was left long ago."""
-    await sftp.makedirs(folder.path, exist_ok=True)
-    found = await sftp.lstat(folder.path)
+    try:
+        found = await sftp.lstat(folder.path)
+    except asyncssh.SFTPNoSuchFile:
+        # Only then: it asks for each folder on the way, and each question goes there and back.
+        await sftp.makedirs(folder.path, exist_ok=True)
+        found = await sftp.lstat(folder.path)
     mode = found.permissions or 0
     # Below /var/tmp anybody can make a folder of that name before us, or a link to another one.
     if found.type != asyncssh.FILEXFER_TYPE_DIRECTORY or found.uid != folder.uid or stat.S_ISLNK(mode):
         raise HostError(
             f"{device.name}: {folder.path} is not a folder of {folder.user}; remove it", code="upload"
         )
-    await sftp.chmod(folder.path, 0o711 if folder.shared else 0o700)
+    wanted = 0o711 if folder.shared else 0o700
+    if stat.S_IMODE(mode) != wanted:
+        await sftp.chmod(folder.path, wanted)
     long_ago = time.time() - device.limits.stale_upload_s
     for name in await sftp.readdir(folder.path):
         file = str(name.filename)
