@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 PATH_OPERATIONS = ("replace", "rename", "symlink_to", "unlink", "mkdir", "rmdir", "chmod", "touch")
-OS_OPERATIONS = ("fsync", "fchmod", "open")
+OS_OPERATIONS = ("fsync", "fchmod", "open", "unlink", "rmdir")
 
 
 def cut_at(step: int, job: Callable[[], None], *also: tuple[Any, str]) -> bool:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from skin_edge.errors import SkinEdgeError, StorageError, UsageError
 from skin_edge.faults import storage_faults
@@ -72,8 +77,8 @@ def perform(request: Request) -> Answer:
         if request.action == VERIFY:
             _verify(request, told)
         else:
-            with storage_faults(request.store.prefix, request.action):
-                _change(request, told)
+            with _steady(), storage_faults(request.store.prefix, request.action):
+                _change(_with_patient_ear(request), told)
     except SkinEdgeError as problem:
         error = problem
     if request.action != VERIFY:
@@ -97,6 +102,37 @@ def in_use(store: ReleaseStore) -> dict[str, Any]:
         "previous": store.target(PREVIOUS),
         "releases": store.installed(),
     }
+
+
+@contextmanager
+def _steady() -> Iterator[None]:
+    """A connection that goes away cuts nothing short; being asked to end takes back in order."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, _interrupt),
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _with_patient_ear(request: Request) -> Request:
+    """Whoever listened may have gone: that must not end what is being done."""
+
+    def say(text: str) -> None:
+        with suppress(OSError):
+            request.say(text)
+
+    return replace(request, say=say)
 
 
 def _change(request: Request, told: dict[str, Any]) -> None:

@@ -145,7 +145,7 @@ class ReleaseStore:
                 return None
 
     def tidy(self) -> None:
-        """Delete what an interrupted installation left; the lock must be held.
+        """Delete what an interrupted installation left, never what is in use; the lock must be held.
 
         Raises:
             StorageError: something cannot be deleted.
@@ -154,7 +154,7 @@ class ReleaseStore:
             for left in self.prefix.glob(f"{_STAGING}*"):
                 shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
             for home in self.releases.iterdir():
-                if not (home / COMPLETE).exists():
+                if not (home / COMPLETE).exists() and home.name != self.target(CURRENT):
                     shutil.rmtree(home) if home.is_dir() and not home.is_symlink() else home.unlink()
 
     @contextmanager

@@ -10,6 +10,9 @@ from skin_edge.release import build, programs, switch
 from skin_edge.release.archive import open_release
 from skin_edge.release.serving import Systemd
 from skin_edge.release.store import ReleaseStore
+from skin_edge.ssh_signature import sign
+from skin_edge_deploy.wheelhouse.gather import describe, pack
+from skin_edge_deploy.wheelhouse.targets import this_machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +108,17 @@ def play_programs(monkeypatch: object) -> None:
     monkeypatch.setattr(programs, "last_words", lambda unit: ["why it fell ill"])  # type: ignore[attr-defined]
     # Flushes whatever else runs on this machine, hundreds of times.
     monkeypatch.setattr(build.os, "sync", lambda: None)  # type: ignore[attr-defined]
+
+
+def tiny_release(folder: Path, version: str, key: Path | None = None) -> Path:
+    """A release file whose wheels are a few bytes; signed where a key is given."""
+    gathered = folder / f"gathered-{version}"
+    (gathered / "wheels").mkdir(parents=True)
+    own = gathered / "wheels" / f"skin_edge-{version}-py3-none-any.whl"
+    for path in (own, gathered / "wheels" / "pip-24.0-py3-none-any.whl", gathered / "requirements.txt"):
+        path.write_text(f"{path.name} {version}")
+    describe(own, this_machine(), gathered)
+    if key is not None:
+        sign(gathered / "release.json", key)
+    pack(gathered, folder / f"{version}.skinrelease")
+    return folder / f"{version}.skinrelease"

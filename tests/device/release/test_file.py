@@ -190,3 +190,31 @@ def test_killed_at_any_moment_the_old_or_the_new_is_in_use_and_again_finishes(
         assert version_in_use(prefix) in ("1.0.0", "1.1.0")
         assert told(run(second, prefix))["current"].startswith("1.1.0-")
         told(run(second, prefix, "rollback"))
+
+
+def test_a_connection_that_goes_away_cuts_nothing_short(make_release: MakeRelease, prefix: Path) -> None:
+    command = [sys.executable, make_release("1.0.0"), "--prefix", prefix, "--no-service"]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        assert "checking" in process.stderr.readline()
+        process.stderr.close()  # its reader is gone, and then its terminal
+        os.killpg(process.pid, signal.SIGHUP)
+        process.wait(200)
+    assert version_in_use(prefix) == "1.0.0"
+    assert not (prefix / "activation.json").exists()
+
+
+def test_asked_to_end_it_takes_back_what_it_began(make_release: MakeRelease, prefix: Path) -> None:
+    command = [sys.executable, make_release("1.0.0"), "--prefix", prefix, "--no-service"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while "installing its wheels" not in process.stderr.readline():
+            pass
+        process.terminate()
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert "the same command again finishes" in said
+    assert list((prefix / "releases").iterdir()) == []
+    assert list(prefix.glob(".staging-*")) == []

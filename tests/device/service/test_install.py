@@ -15,7 +15,7 @@ import pytest
 from skin_edge.errors import HealthError, UsageError
 from skin_edge.service.apply import apply
 from skin_edge.service.control import commands_before_removal, commands_to_install
-from skin_edge.service.facts import gather
+from skin_edge.service.facts import gather, this_executable
 from skin_edge.service.plan import Change, Plan, plan_install, plan_uninstall
 
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -178,6 +178,53 @@ def test_the_service_starts_anew_only_where_its_unit_changed(image: Path) -> Non
     ]
     assert "systemctl start skin-edge.service" in words
     assert not any("restart" in word or "udevadm" in word for word in words)
+
+
+def test_with_another_program_behind_its_path_the_service_starts_anew_all_the_same(image: Path) -> None:
+    apply(plan(image))
+    kept = plan(image)
+    as_live = Plan(Path("/"), tuple(_moved(kept, image)), kept.units)
+    words = [" ".join(command) for command in commands_to_install(as_live, "always")]
+    assert "systemctl restart skin-edge.service" in words
+    assert "systemctl --no-block start skin-edge-display.service" in words
+
+
+def test_while_the_system_waits_to_start_the_service_nothing_is_started(image: Path) -> None:
+    live = plan(image)
+    as_live = Plan(Path("/"), tuple(_moved(live, image)), live.units)
+    words = [" ".join(command) for command in commands_to_install(as_live, "never")]
+    assert words[-3:] == [
+        "systemctl daemon-reload",
+        "systemctl enable skin-edge.service",
+        "systemctl enable skin-edge-display.service",
+    ]
+    assert not any("udevadm" in word for word in words)
+
+
+def test_of_releases_the_one_in_use_is_started_and_one_that_is_not_confirmed_taken_back(image: Path) -> None:
+    prefix = Path("/srv/skin-edge")
+    home = image / "srv/skin-edge/releases/1"
+    (home / "bin").mkdir(parents=True)
+    (home / "bin/skin-edge").touch()
+    (home.parents[1] / "current").symlink_to("releases/1")
+    (image / "usr/bin/python3").touch()
+    apply(plan_install(gather(image, prefix / "current/bin/skin-edge"), display=False))
+    unit = (image / UNITS / "skin-edge-recover.service").read_text()
+    assert "ExecStart=/usr/bin/python3 -I /srv/skin-edge/installer.pyz recover --boot" in unit
+    apply(plan(image))  # an installation of another kind
+    assert not (image / UNITS / "skin-edge-recover.service").exists()
+
+
+def test_a_release_that_is_in_use_installs_the_link_that_leads_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("1", "2"):
+        (tmp_path / "releases" / name / "bin").mkdir(parents=True)
+        (tmp_path / "releases" / name / "bin" / "skin-edge").touch()
+    (tmp_path / "current").symlink_to("releases/2")
+    for name, found in (("2", "current"), ("1", "releases/1")):
+        monkeypatch.setattr("sys.executable", str(tmp_path / "releases" / name / "bin" / "python"))
+        assert this_executable() == tmp_path / found / "bin" / "skin-edge"
 
 
 def test_what_runs_is_stopped_before_its_unit_goes(image: Path) -> None:
