@@ -134,7 +134,7 @@ def test_one_that_does_not_classify_is_taken_back_and_its_reason_comes_back(
     (said,) = station.json(pi.target, "--provision", "--release", releases("1.1.0"))
     assert said["status"] == "failed"
     assert "no frame was classified" in said["error"]["message"]
-    assert pi.release() == before
+    assert pi.release() == before == said["release"]["after"]
     assert pi.uploads() == []
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
+from skin_edge.model.manifest import one_line
 from skin_edge_deploy.handover import answer_of, hand_over
 from skin_edge_deploy.machine import Machine
 from skin_edge_deploy.provision.candidates import Candidate
@@ -12,6 +14,14 @@ from skin_edge_deploy.provision.rights import Root
 from skin_edge_deploy.visit import Call
 
 _MAX_STEP: Final = 60
+
+
+def note_release(call: Call, current: object) -> None:
+    """Note what a device says is in use; None: nothing, or it did not say."""
+    release = call.known.outcome.release
+    if release is not None:
+        after = one_line(current, 120) if isinstance(current, str) else None
+        call.known.add(release=replace(release, after=after))
 
 
 async def install(
@@ -51,4 +61,7 @@ async def install(
     )
     if said is None:
         return None
+    # Where it failed, too, the device says what is in use now.
+    for told in said.objects()[-1:]:
+        note_release(call, told.get("current"))
     return answer_of(call.device.name, said, "release install", path, candidate.identity)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from skin_edge.model.manifest import one_line
 from skin_edge_deploy.errors import HostError
 from skin_edge_deploy.facts import Facts, gather
 from skin_edge_deploy.machine import Machine, examine
 from skin_edge_deploy.outcome import Released
 from skin_edge_deploy.provision.candidates import Candidate
-from skin_edge_deploy.provision.install import install
+from skin_edge_deploy.provision.install import install, note_release
 from skin_edge_deploy.provision.plan import Plan, check_machine, install_words, make_plan, sudoers_file
 from skin_edge_deploy.provision.rights import Passwords, Root
 from skin_edge_deploy.provision.settings import Settings, put_before, put_line
@@ -110,15 +109,16 @@ class Provision:
         self, call: Call, machine: Machine, candidate: Candidate, root: Root, folder: Folder
     ) -> None:
         async def use(path: str) -> dict[str, Any] | None:
-            call.known.add(release=replace(_released(call), after=None))  # until it says
+            note_release(call, None)  # until it says
             return await install(call, machine, candidate, root, path)
 
         answer = await send(call, folder, candidate.cargo, use)
-        after = answer.get("current")
-        shown = one_line(after, 120) if isinstance(after, str) else None
-        call.known.add(release=replace(_released(call), after=shown, answer=answer))
-        if shown != candidate.identity:
-            raise HostError(f"{call.device.name}: {shown or 'no release'} is in use after the installation")
+        released = replace(_released(call), answer=answer)
+        call.known.add(release=released)
+        if released.after != candidate.identity:
+            raise HostError(
+                f"{call.device.name}: {released.after or 'no release'} is in use after the installation"
+            )
 
     async def _allow(
         self, call: Call, machine: Machine, root: Root, folder: Folder, facts: Facts | None
