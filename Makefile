@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo kiosk-demo test train-smoke check format bench soak test-faults fault-hour test-opencv test-backends \
+.PHONY: help demo kiosk-demo test test-long train-smoke check format bench soak test-faults fault-hour test-opencv test-backends \
 	translations ssh-server ssh-server-wanted vm-packages vm test-vm clean distclean
 
 # The newest interpreter that fits and can make a venv; PYTHON=... overrides it.
@@ -50,6 +50,9 @@ kiosk-demo: $(VENV)/.kiosk ## Serve the kiosk's page with drawn lesions, and ope
 test: $(VENV)/.dev $(VENV)/.chromium systemd-tools ssh-server-wanted ## Install with training and test tools, and run the tests; PYTEST_ARGS=... is passed on
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
+test-long: $(VENV)/.dev ## The tests that make test skips because each takes a minute or more
+	$(BIN)/python -m pytest --long -m long -n 2 $(PYTEST_ARGS)
+
 test-faults: $(VENV)/.dev ## Every camera fault 100 times, through the real capture process; FAULT_ARGS=... is passed on
 	$(BIN)/python benchmarks/camera_faults.py --out docs/results/camera_faults.csv $(FAULT_ARGS)
 
@@ -89,7 +92,7 @@ test-opencv: $(VENV)/.dev ## Compare the preprocessing under OpenCV 4.x and 5.x
 test-backends: $(VENV)/.dev ## Install PyTorch too, and train on TensorFlow, JAX and PyTorch; TORCH_INDEX=... names its wheels
 	$(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off '$(TORCH)' \
 		$(if $(TORCH_INDEX),--index-url '$(TORCH_INDEX)')
-	$(BIN)/python -m pytest tests/host_training/test_backends.py $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --long tests/host_training/test_backends.py $(PYTEST_ARGS)
 
 .PHONY: systemd-tools
 systemd-tools: ## Install systemd-analyze, by which tests judge the units, where it is missing and apt-get may

@@ -50,6 +50,21 @@ def pytest_report_header() -> str:
     return f"skin-edge data: {data or 'MISSING (SKIN_EDGE_DATA is not set, no ../shared/data): skips tests'}"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--long`, as `make test-long` and `make test-backends` give it."""
+    parser.addoption("--long", action="store_true", help="run the tests marked long, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what takes a minute or more, unless it is asked for."""
+    if config.getoption("--long"):
+        return
+    skip = pytest.mark.skip(reason="takes a minute or more: run make test-long")
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(skip)
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder that holds `ham10000` and `kaggle_bm`; the test is skipped where there is none."""

@@ -99,7 +99,7 @@ def test_a_pulled_cable_is_one_host_s_trouble(
     else:
         ip("link", "set", link, "down")
     targets = [host.target for host in hosts]
-    args = ("--bundle", better, "--skin-edge", program, "--connect-timeout", 3)
+    args = ("--bundle", better, "--skin-edge", program, "--connect-timeout", 8)
     done = station.deploy(*targets, *args)
     assert done.returncode == 6
     said = {line.partition(": ")[0]: line.partition(": ")[2] for line in done.stderr.splitlines()}

@@ -76,7 +76,7 @@ def seen(run: Path) -> dict[str, object]:
     return dict(json.loads((run / "seen.json").read_text(encoding="utf-8")))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("backend", backends.BACKENDS)
 def test_what_any_backend_has_trained_tensorflow_reads_and_exports(
     backend: str, trained: Callable[..., Path]
@@ -96,7 +96,7 @@ def test_what_any_backend_has_trained_tensorflow_reads_and_exports(
     assert on_device == pytest.approx(told["student"], abs=5e-3)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("backend", backends.BACKENDS[1:])
 def test_every_backend_comes_to_the_same_networks(backend: str, trained: Callable[..., Path]) -> None:
     """Same views, teacher's logits, loss, optimizer and schedule: what is left is rounding."""
@@ -109,7 +109,7 @@ def test_every_backend_comes_to_the_same_networks(backend: str, trained: Callabl
         assert ours == pytest.approx(theirs, rel=1e-3)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("backend", backends.BACKENDS)
 def test_a_finished_training_is_resumed_at_its_end(backend: str, trained: Callable[..., Path]) -> None:
     assert seen(trained(backend))["resumed"] is True
@@ -120,7 +120,7 @@ def losses(history: Path) -> list[float]:
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("devices", [4])
 def test_several_devices_share_every_batch_and_learn_what_one_does(
     devices: int, trained: Callable[..., Path]
@@ -146,7 +146,7 @@ def test_several_devices_share_every_batch_and_learn_what_one_does(
         assert told[network] == pytest.approx(reference[network], abs=0.01)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_pictures_that_cannot_be_shared_equally_are_judged_all_the_same(
     trained: Callable[..., Path],
 ) -> None:
@@ -158,7 +158,7 @@ def test_pictures_that_cannot_be_shared_equally_are_judged_all_the_same(
     assert "figures of an epoch: 4 of 5 validation pictures" in seen(trained("jax", 4))["log"]  # type: ignore[operator]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_quantize_runs_on_tensorflow_whatever_training_ran_on(
     trained: Callable[..., Path], run_cli: RunCli
 ) -> None:

@@ -168,7 +168,7 @@ def test_the_installer_that_is_kept_makes_itself_again(make_release: MakeRelease
     assert kept_by_itself.stdout == kept.read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_at_any_moment_the_old_or_the_new_is_in_use_and_again_finishes(
     make_release: MakeRelease, prefix: Path
 ) -> None:

@@ -88,7 +88,7 @@ def test_arms_share_the_split_and_the_base_has_every_seed(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", [LOCAL, "ray"])
+@pytest.mark.parametrize("backend", [LOCAL, pytest.param("ray", marks=pytest.mark.long)])
 def test_the_same_sweep_here_and_on_ray(
     drawn_set: Path, run_cli: RunCli, tmp_path: Path, backend: str
 ) -> None:
