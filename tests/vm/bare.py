@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from following import Following
+from gathered import identity
 from machine import Machine
 from make_vm import VENV_PATH
 from pushing import Workstation, answer
-from releases import identity
 from service import CAMERA, HERE, HOME, SETTINGS, Service
 
 PREFIX = "/opt/skin-edge"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from bare import PREFIX, BareMachine
+from gathered import Releases, gather, identity
 from machine import Machine
-from releases import Releases, gather, identity
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from bare import BareMachine
 from cuts_table import Cut, note
+from gathered import Releases, gather, identity
 from machine import Machine
 from pushing import answer
-from releases import Releases, gather, identity
 
 log = logging.getLogger(__name__)
 
