@@ -83,7 +83,7 @@ def overhead(folder: Path, repeats: int) -> dict[str, float]:
     env.pop("SSH_AUTH_SOCK", None)
     host = Host(folder / "device", key.with_suffix(".pub"))
     (folder / "home" / ".ssh" / "known_hosts").write_text(host.known_hosts_line)
-    pushes, installs, transfers, spent = [], [], [], []
+    pushes, installs, transfers, spent, again, spent_again = [], [], [], [], [], []
     try:
         for number in range(repeats):
             pushed, installed = (bundle(folder, f"{number + 1}.{n}.0") for n in range(2))
@@ -93,6 +93,11 @@ def overhead(folder: Path, repeats: int) -> dict[str, float]:
             pushes.append(timed(lambda command=command: run(command, env)))  # type: ignore[misc]
             host.stop()  # now its server's processes count too
             pushed_s, before = processor_s() - before, processor_s()
+            host.start()
+            again.append(timed(lambda command=command: run(command, env)))  # type: ignore[misc]
+            host.stop()
+            spent_again.append(processor_s() - before)
+            before = processor_s()
             local = {**env, "SKIN_EDGE_HOME": str(host.state), "XDG_CONFIG_HOME": str(host.root / "config")}
             own = [str(BIN / "skin-edge"), "model", "install", "--activate", "--json", str(installed)]
             installs.append(timed(lambda own=own, local=local: run(own, local)))  # type: ignore[misc]
@@ -109,6 +114,8 @@ def overhead(folder: Path, repeats: int) -> dict[str, float]:
         "transfer": statistics.median(transfers),
         "overhead": statistics.median(whole - own - sent for whole, own, sent in pairs),
         "overhead in processor time": statistics.median(spent),
+        "the same bundle again": statistics.median(again),
+        "the same bundle again, in processor time": statistics.median(spent_again),
     }
 
 

@@ -146,6 +146,9 @@ def test_the_wheel_has_the_page_its_files_and_its_catalogues(tmp_path: Path) -> 
     shipped = [path for path in found if path.is_file()]
     assert len(shipped) > 40
     assert {f"skin_edge/kiosk/{path.relative_to(KIOSK).as_posix()}" for path in shipped} <= packed
+    # Three packages: roles, playbooks and the like are for who has the repository.
+    folders = {name.partition("/")[0] for name in packed if ".dist-info/" not in name}
+    assert folders == {"skin_edge", "skin_edge_training", "skin_edge_deploy"}
 
 
 def test_the_page_asks_nobody_else_and_has_nothing_inline() -> None:

@@ -16,6 +16,28 @@ MAX_BYTES = 1 << 20
 _WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,99}")
 
 
+def wanted(found, release_files, bundle_file):
+    """Return what a host is to be brought to, and whether that is due.
+
+    Args:
+        found: what skin_edge_look says of the host.
+        release_files: paths of `.skinrelease` files; none leaves the release as it is.
+        bundle_file: path of a `.skinmodel` file; empty leaves the model as it is.
+
+    Returns:
+        ``release`` and ``model``, each with ``file``, ``identity`` and ``due``, or empty.
+    """
+    release = fitting(releases(release_files), found) if release_files else {}
+    model = bundle(bundle_file) if bundle_file else {}
+    if release:
+        # An identity ends in the hash of what it holds.
+        release["due"] = release["identity"] != found["release"]
+    if model:
+        # A manifest lists the hashes of all else in a bundle.
+        model["due"] = model["manifest_sha256"] != found["manifest_sha256"]
+    return {"release": release, "model": model}
+
+
 def bundle(path):
     """Return the identity and the hash of the manifest of a `.skinmodel` file."""
     data = _read(path, "manifest.yaml", check=True)
@@ -92,12 +114,8 @@ def _read(path, name, *, check=False):
 
 
 class FilterModule:
-    """Filters of this role."""
+    """The filter of this role."""
 
     def filters(self):
-        """Return them by name."""
-        return {
-            "skin_edge_bundle": bundle,
-            "skin_edge_releases": releases,
-            "skin_edge_fitting": fitting,
-        }
+        """Return it by its name."""
+        return {"skin_edge_wanted": wanted}
