@@ -27,7 +27,7 @@ TORCH := torch>=2.4,<3
 
 # Where the emulated machine is built and kept.
 VM_DIR := $(or $(SKIN_EDGE_VM_DIR),cache/vm)
-HAVE_SSHD := { command -v sshd || [ -x /usr/sbin/sshd ] || [ -x /usr/local/sbin/sshd ]; } >/dev/null 2>&1
+HAVE_SSHD := { { command -v sshd || [ -x /usr/sbin/sshd ] || [ -x /usr/local/sbin/sshd ]; } && command -v sudo; } >/dev/null 2>&1
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # What a template of translations says of itself; no line numbers, which change with every line.
@@ -105,10 +105,10 @@ systemd-tools: ## Install systemd-analyze, by which tests judge the units, where
 # workstation gets a server for its tests.
 ssh-server-wanted:
 	@$(HAVE_SSHD) || { [ "$$(id -u)" = 0 ] && [ ! -d /run/systemd/system ] && command -v apt-get >/dev/null && $(MAKE) ssh-server; } \
-		|| echo "make: no sshd: the tests of deploy will be skipped; apt-get install openssh-server, or make ssh-server" >&2
+		|| echo "make: no sshd or no sudo: tests of deploy will be skipped; apt-get install openssh-server sudo, or make ssh-server" >&2
 
-ssh-server: ## Install OpenSSH's server, which tests/deploy starts on loopback, with apt-get, as root or through sudo
-	@$(HAVE_SSHD) || { $(AS_ROOT) apt-get update && $(AS_ROOT) apt-get install --yes --no-install-recommends openssh-server; }
+ssh-server: ## Install OpenSSH's server and sudo, which tests/deploy starts on loopback, with apt-get, as root or through sudo
+	@$(HAVE_SSHD) || { $(AS_ROOT) apt-get update && $(AS_ROOT) apt-get install --yes --no-install-recommends openssh-server sudo; }
 
 vm-packages: ## Install the Debian packages that make vm needs, with apt-get, as root or through sudo
 	$(AS_ROOT) apt-get update

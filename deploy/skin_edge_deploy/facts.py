@@ -76,6 +76,11 @@ class Facts:
     models: tuple[Model, ...] = ()
 
     @property
+    def models_known(self) -> bool:
+        """Whether we may ask which models there are."""
+        return self.sudo not in ("missing", "refused")
+
+    @property
     def current(self) -> Model | None:
         """The installed bundle in use; None where the one that is shipped with skin-edge is."""
         return next((model for model in self.models if model.current), None)

@@ -16,6 +16,7 @@ class Limits:
         install_timeout_s: for `model install`, with its wait for a healthy service and the way back.
         release_timeout_s: for the installation of a release; minutes on an SD card.
         lock_wait_s: that an installation waits for another one.
+        release_wait_s: that an installation of a release waits for another one, which may have minutes to go.
         close_timeout_s: for a goodbye.
         keepalive_s: between two questions whether the host is still there, where ssh_config says nothing.
         keepalive_count: questions left without an answer before the connection counts as lost.
@@ -30,6 +31,7 @@ class Limits:
     install_timeout_s: float = 900.0
     release_timeout_s: float = 3600.0
     lock_wait_s: float = 120.0
+    release_wait_s: float = 900.0
     close_timeout_s: float = 3.0
     keepalive_s: float = 15.0
     keepalive_count: int = 3

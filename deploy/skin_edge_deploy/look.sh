@@ -23,7 +23,7 @@ if command -v systemctl >/dev/null 2>&1; then
             esac
         done
     } <<END
-$(systemctl show -p LoadState -p ActiveState -p User -p Environment -p ExecStart skin-edge.service 2>/dev/null)
+$(systemctl show -p LoadState -p ActiveState -p User -p Environment -p ExecStart skin-edge.service 2>/dev/null </dev/null)
 END
     [ "${loaded:-}" = loaded ] && service=${active:-unknown} || owner='' environment='' started=''
 fi
@@ -39,7 +39,7 @@ fi
 [ -n "$program" ] && [ -x "$program" ] || { say 'done' 1; exit 0; }
 say program "$program"
 IFS='' read -r first <"$program"
-case $first in '#!/'*) python=${first#??} python=${python%% *}; [ -x "$python" ] && say python "$("$python" -V 2>&1)" ;; esac
+case $first in '#!/'*) python=${first#??} python=${python%% *}; [ -x "$python" ] && say python "$("$python" -V 2>&1 </dev/null)" ;; esac
 
 # Whose models: of the login's own SKIN_EDGE_HOME, else of the service, else as the settings say.
 state=${SKIN_EDGE_HOME:-}

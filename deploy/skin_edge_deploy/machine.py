@@ -86,7 +86,7 @@ async def examine(device: Device) -> Machine:
     script = "".join(folder.joinpath(name).read_text("utf-8") for name in ("say.sh", "machine.sh"))
     limits = device.limits
     said = await device.sh(
-        script, f"{limits.lock_wait_s:g}", doing="looking at it", timeout_s=limits.facts_timeout_s
+        script, f"{limits.release_wait_s:g}", doing="looking at it", timeout_s=limits.facts_timeout_s
     )
     return parse(device.name, said)
 

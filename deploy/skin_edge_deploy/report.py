@@ -82,13 +82,14 @@ def _row(outcome: Outcome, *, provisioned: bool) -> tuple[object, ...]:
         release = (told.before, told.after) if told is not None else (None, None)
     found = outcome.facts
     # Of a host that was bare there is no model before.
-    there = found is not None and (outcome.machine is None or outcome.machine.installed)
+    known = found is not None and found.models_known
+    bare = outcome.machine is not None and not outcome.machine.installed
     return (
         outcome.target,
         outcome.status,
         *release,
-        (outcome.before or SHIPPED) if there else None,
-        (outcome.after or SHIPPED) if outcome.good else outcome.after,
+        (outcome.before or SHIPPED) if known and not bare else None,
+        (outcome.after or SHIPPED) if known and outcome.good else outcome.after,
         outcome.uploaded_bytes,
         f"{outcome.seconds:.1f}",
     )

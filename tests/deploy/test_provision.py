@@ -117,7 +117,7 @@ def test_a_dry_run_shows_facts_and_steps_and_changes_nothing(
     assert done.returncode == 0, done
     for part in (
         "releases   none", "write /etc/skin-edge/config.yaml", "upload 1.0.0-", "check their SHA-256 there",
-        "/usr/bin/python3 UPLOADED install --json --wait 120", "then bring it to ham-student-9.0.0",
+        "/usr/bin/python3 UPLOADED install --json --wait 900", "then bring it to ham-student-9.0.0",
         "nothing was changed",
     ):  # fmt: skip
         assert part in done.stdout

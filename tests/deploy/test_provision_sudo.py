@@ -127,7 +127,7 @@ def test_the_line_for_sudo_allows_just_this_and_no_password_is_wanted_from_then_
     assert line.read_text().splitlines() == [
         "# Written by `skin-edge deploy --provision --sudoers`.",
         "pi ALL=(root) NOPASSWD: /usr/local/bin/skin-edge release install "
-        f"{upload}.skinrelease --json --wait 120",
+        f"{upload}.skinrelease --json --wait 900",
         f"pi ALL=(skin-edge) NOPASSWD: {model} list --json, {model} info --json, "
         f"{model} install --activate --json --wait 120 {upload}.skinmodel",
     ]
@@ -161,11 +161,11 @@ def test_the_line_for_sudo_allows_just_this_and_no_password_is_wanted_from_then_
     for words in (
         ("id",),
         ("/usr/local/bin/skin-edge", "release", "rollback"),
-        (*install, "--json", "--wait", "120", "--allowed-signers", "/home/pi/mine"),
-        (*install, "--allowed-signers", "/home/pi/mine", "--json", "--wait", "120"),
-        (*install[:3], "/home/pi/0123abcd.skinrelease", "--json", "--wait", "120"),
-        (*install[:3], "/var/tmp/skin-edge-7001/../x/0123abcd.skinrelease", "--json", "--wait", "120"),
-        ("/usr/bin/python3", install[3], "install", "--json", "--wait", "120"),
+        (*install, "--json", "--wait", "900", "--allowed-signers", "/home/pi/mine"),
+        (*install, "--allowed-signers", "/home/pi/mine", "--json", "--wait", "900"),
+        (*install[:3], "/home/pi/0123abcd.skinrelease", "--json", "--wait", "900"),
+        (*install[:3], "/var/tmp/skin-edge-7001/../x/0123abcd.skinrelease", "--json", "--wait", "900"),
+        ("/usr/bin/python3", install[3], "install", "--json", "--wait", "900"),
     ):
         refused = pi.as_pi("sudo", "-n", *words)
         assert refused.returncode == 1, (words, refused)

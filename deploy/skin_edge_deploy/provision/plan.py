@@ -96,7 +96,7 @@ def install_words(machine: Machine, limits: Limits, path: str) -> tuple[str, ...
     Where skin-edge is there, its own code, which is trusted, checks the file before anything of it runs.
     """
     begin = (PROGRAM, "release", "install", path) if machine.installed else (PYTHON, path, "install")
-    return (*begin, "--json", "--wait", f"{limits.lock_wait_s:g}")
+    return (*begin, "--json", "--wait", f"{limits.release_wait_s:g}")
 
 
 def sudoers_file(machine: Machine, facts: Facts, limits: Limits) -> str:
@@ -105,7 +105,7 @@ def sudoers_file(machine: Machine, facts: Facts, limits: Limits) -> str:
     No ``*`` in it: that would match blanks too, and so let a login add options such as `--allowed-signers`.
     """
     upload = f"{machine.uploads}/{'[0-9a-f]' * UPLOAD_DIGITS}.skinrelease"
-    words = f"{PROGRAM} release install {upload} --json --wait {limits.lock_wait_s:g}"
+    words = f"{PROGRAM} release install {upload} --json --wait {limits.release_wait_s:g}"
     lines = [f"{machine.user} ALL=(root) NOPASSWD: {words}"]
     if facts.program is not None and facts.sudo not in _MODEL_FREE:
         lines.append(sudoers_line(facts, limits))

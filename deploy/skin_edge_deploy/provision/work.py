@@ -9,7 +9,7 @@ from skin_edge_deploy.errors import HostError
 from skin_edge_deploy.facts import Facts, gather
 from skin_edge_deploy.machine import Machine, examine
 from skin_edge_deploy.outcome import Released
-from skin_edge_deploy.provision.candidates import Candidate
+from skin_edge_deploy.provision.candidates import Candidate, target_of
 from skin_edge_deploy.provision.install import install, note_release
 from skin_edge_deploy.provision.plan import Plan, check_machine, install_words, make_plan, sudoers_file
 from skin_edge_deploy.provision.rights import Passwords, Root
@@ -64,7 +64,8 @@ class Provision:
 
         candidate = await self.shelf.release_for(device.name, machine, tell, dry_run=self.dry_run)
         if candidate is None:
-            known.add(status="planned", steps=("gather a release for it", "upload it", "install it"))
+            steps = (f"gather a release for {target_of(machine)} here", "upload it", "install it")
+            known.add(status="planned", steps=steps)
             return
         known.add(release=Released(candidate.identity, machine.release, machine.release))
         plan = make_plan(device.name, machine, candidate, self.settings, device.limits)
@@ -80,9 +81,10 @@ class Provision:
         line = self.settings.sudoers and machine.rights != "root" and not _has_line(machine, facts)
         models = self.push is not None and facts is not None and facts.sudo == "refused"
         root = Root()
+        bare = plan.install and not machine.installed
         if plan.install or line or models or plan.before != Settings():
             words = install_words(machine, call.device.limits, f"{machine.uploads}/00000000.skinrelease")
-            whole = line or models or plan.before != Settings()
+            whole = bare or line or models or plan.before != Settings()
             root = await self.passwords.root(call.device, machine, words, call.clock, whole=whole)
         folder = Folder(machine.uploads, machine.user, machine.uid, shared=True)
         done = plan.install
@@ -142,7 +144,9 @@ class Provision:
                 raise
             return None
         current = facts.current.identity if facts.current is not None else None
-        if call.known.outcome.facts is None:
+        seen = call.known.outcome.facts
+        # An installation of a release leaves the models alone: what is seen after it was there before.
+        if seen is None or not seen.models_known:
             call.known.add(before=current)
         call.known.add(facts=facts, after=current)
         return facts
