@@ -176,6 +176,20 @@ def test_v4l2_takes_mjpg_undecoded_and_gives_rgb(
     assert caught.value.kind == "torn"
 
 
+def test_v4l2_takes_pictures_that_opencv_gives_as_one_row(
+    monkeypatch: pytest.MonkeyPatch, kernel: dict[str, bytes]
+) -> None:
+    """As OpenCV 4.11 does, the last one beside NumPy 1, where the camera sends BGR already."""
+    bgr = np.random.default_rng(1).integers(0, 255, (480, 640, 3), np.uint8)
+    out = np.zeros_like(bgr)
+    driver, _ = v4l2(monkeypatch, kernel, Capture([bgr.reshape(1, -1)], fourcc="BGR3"))
+    driver.read(out)
+    assert np.array_equal(out, bgr[..., ::-1])
+    driver, _ = v4l2(monkeypatch, kernel, Capture([bgr.reshape(1, -1)], fourcc="YUYV"))
+    with pytest.raises(BadFrameError, match="1x921600"):
+        driver.read(out)
+
+
 def test_v4l2_settings_become_controls(monkeypatch: pytest.MonkeyPatch, kernel: dict[str, bytes]) -> None:
     capture = Capture([])
     _, granted = v4l2(

@@ -157,6 +157,9 @@ class V4l2Driver:
 
             decode_mjpg(picture.tobytes(), out)
         else:
+            if picture.shape[0] == 1 and picture.size == out.size and self._fourcc() == "BGR3":
+                # OpenCV 4.11 gives what needs no conversion as one long row.
+                picture = picture.reshape(out.shape)
             check_shape(picture, out)
             self._cv2.cvtColor(picture, self._cv2.COLOR_BGR2RGB, dst=out)
         return {}
