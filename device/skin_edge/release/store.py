@@ -20,7 +20,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -144,7 +144,7 @@ class ReleaseStore:
             except FileNotFoundError:
                 return None
 
-    def tidy(self) -> None:
+    def tidy(self, say: Callable[[str], None]) -> None:
         """Delete what an interrupted installation left, never what is in use; the lock must be held.
 
         Raises:
@@ -155,6 +155,7 @@ class ReleaseStore:
                 shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
             for home in self.releases.iterdir():
                 if not (home / COMPLETE).exists() and home.name != self.target(CURRENT):
+                    say(f"deleting {home.name}, which is not whole")
                     shutil.rmtree(home) if home.is_dir() and not home.is_symlink() else home.unlink()
 
     @contextmanager

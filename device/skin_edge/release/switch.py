@@ -78,7 +78,7 @@ def recover(store: ReleaseStore, serving: Serving, say: Say, *, boot: bool = Fal
     if note is not None:
         say(f"{note.trial} was not confirmed: going back to {note.current or 'no release'}")
         _undo(store, note, serving if note.service else NoService(), say, boot=boot)
-    store.tidy()
+    store.tidy(say)
     return None if note is None else note.trial
 
 
