@@ -83,7 +83,7 @@ def overhead(folder: Path, repeats: int) -> dict[str, float]:
     env.pop("SSH_AUTH_SOCK", None)
     host = Host(folder / "device", key.with_suffix(".pub"))
     (folder / "home" / ".ssh" / "known_hosts").write_text(host.known_hosts_line)
-    pushes, installs, transfers, spent, again, spent_again = [], [], [], [], [], []
+    pushes, installs, transfers, spent, again = [], [], [], [], []
     try:
         for number in range(repeats):
             pushed, installed = (bundle(folder, f"{number + 1}.{n}.0") for n in range(2))
@@ -96,7 +96,6 @@ def overhead(folder: Path, repeats: int) -> dict[str, float]:
             host.start()
             again.append(timed(lambda command=command: run(command, env)))  # type: ignore[misc]
             host.stop()
-            spent_again.append(processor_s() - before)
             before = processor_s()
             local = {**env, "SKIN_EDGE_HOME": str(host.state), "XDG_CONFIG_HOME": str(host.root / "config")}
             own = [str(BIN / "skin-edge"), "model", "install", "--activate", "--json", str(installed)]
@@ -115,7 +114,6 @@ def overhead(folder: Path, repeats: int) -> dict[str, float]:
         "overhead": statistics.median(whole - own - sent for whole, own, sent in pairs),
         "overhead in processor time": statistics.median(spent),
         "the same bundle again": statistics.median(again),
-        "the same bundle again, in processor time": statistics.median(spent_again),
     }
 
 

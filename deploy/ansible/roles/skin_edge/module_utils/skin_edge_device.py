@@ -29,8 +29,9 @@ class DeviceError(Exception):
 
 def find_program(params):
     """Return the path of skin-edge on this device; None where there is none."""
-    named = params["program"]
-    places = [named] if named else [f"{params['prefix']}/current/bin/skin-edge", "/usr/local/bin/skin-edge"]
+    prefix = params["prefix"]
+    usual = [f"{prefix}/current/bin/skin-edge", "/usr/local/bin/skin-edge", f"{prefix}/bin/skin-edge"]
+    places = [params["program"]] if params["program"] else usual
     return next((place for place in places if os.access(place, os.X_OK)), None)
 
 
