@@ -59,7 +59,7 @@ def test_a_backbone_gives_the_features_it_declares(name: str) -> None:
     assert backbone.output_shape == (None, BACKBONES[name].features)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_reference_systems_teacher_learns_a_step_and_comes_back_from_disk(tmp_path: Path) -> None:
     """configs/teacher_paper.yaml as it is but for random weights: 234 million of them, 7 GB of memory."""
     pytest.importorskip("keras_hub", reason=WITHOUT_HUB)
@@ -299,7 +299,7 @@ train_teacher(config, run, decoded, verbose=0)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_training_goes_on_in_the_phase_where_it_was(tmp_path: Path) -> None:
     training = TrainingConfig(epochs=2, batch_size=4, frozen_blocks=12)
     config = ExperimentConfig(teacher=small(head_epochs=1, training=training))
