@@ -12,11 +12,9 @@ A switch whose `activation.json` is still there when nobody holds the lock was c
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +26,7 @@ import msgspec
 from skin_edge.durable import PUBLIC_MODE, fsync_directory, make_directory, replacing
 from skin_edge.errors import BundleError, StorageError
 from skin_edge.faults import storage_faults
+from skin_edge.locking import lock_within
 from skin_edge.model.bundle import Bundle, open_bundle, sha256_hex
 from skin_edge.model.manifest import MANIFEST_NAME
 from skin_edge.model.write import write_files
@@ -99,25 +98,15 @@ class ModelStore:
             )
         try:
             self._like_state_dir(self.path / LOCK)
-            self._wait_for_lock(descriptor, wait_s)
+            if not lock_within(descriptor, wait_s):
+                raise StorageError(
+                    f"{self.path}: another command is changing the model store; wait until it has ended",
+                    code="store-locked",
+                )
             self.recover()
             yield self
         finally:
             os.close(descriptor)
-
-    def _wait_for_lock(self, descriptor: int, wait_s: float) -> None:
-        until = time.monotonic() + wait_s
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() >= until:
-                    raise StorageError(
-                        f"{self.path}: another command is changing the model store; wait until it has ended",
-                        code="store-locked",
-                    ) from None
-                time.sleep(0.1)
 
     def recover(self) -> str | None:
         """Undo a switch that was cut short and delete half-written bundles; the lock must be held.

@@ -17,6 +17,7 @@ MODULES: Final = (
     "skin_edge/durable.py",
     "skin_edge/errors.py",
     "skin_edge/faults.py",
+    "skin_edge/locking.py",
     "skin_edge/ssh_signature.py",
     "skin_edge/release/__init__.py",
     "skin_edge/release/archive.py",

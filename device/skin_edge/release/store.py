@@ -15,11 +15,9 @@ Settings, results and models are elsewhere and are not touched.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -29,6 +27,7 @@ from typing import Final, Literal
 from skin_edge.durable import PUBLIC_MODE, fsync_directory, replacing
 from skin_edge.errors import HealthError, StorageError, UsageError
 from skin_edge.faults import storage_faults
+from skin_edge.locking import lock_within
 from skin_edge.release.manifest import CODE, valid_identity
 from skin_edge.release.shipped import installer
 
@@ -84,24 +83,14 @@ class ReleaseStore:
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             descriptor = os.open(self.prefix / _LOCK, flags, 0o600)
         try:
-            self._wait_for_lock(descriptor, wait_s)
+            if not lock_within(descriptor, wait_s):
+                raise StorageError(
+                    f"{self.prefix}: another installation runs; wait until it has ended",
+                    code="release-locked",
+                )
             yield
         finally:
             os.close(descriptor)
-
-    def _wait_for_lock(self, descriptor: int, wait_s: float) -> None:
-        until = time.monotonic() + wait_s
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() >= until:
-                    raise StorageError(
-                        f"{self.prefix}: another installation runs; wait until it has ended",
-                        code="release-locked",
-                    ) from None
-                time.sleep(0.1)
 
     def home(self, identity: str) -> Path:
         """Return the folder of an installed release.
