@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from typing import Any, Final
 
 from skin_edge.model.manifest import one_line
 from skin_edge_deploy.device import Device, Said
 from skin_edge_deploy.errors import HostError
+from skin_edge_deploy.looking import PLAIN_NAME, kilobytes, look, shared_uploads, values
 
 #: A path that no shell, no sudoers line and no JSON reads as anything else.
 _PLAIN_PATH: Final = re.compile(r"/[A-Za-z0-9._+~/@-]*")
-_PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}\$?")
 _SUDO: Final = ("", "needless", "missing", "refused", "owner", "root")
 
 
@@ -98,17 +97,7 @@ async def gather(device: Device, upload_name: str, program: str | None = None, s
     Raises:
         HostError: it does not answer, or not as skin-edge's device does.
     """
-    limits = device.limits
-    folder = files("skin_edge_deploy")
-    script = "".join(folder.joinpath(name).read_text("utf-8") for name in ("say.sh", "look.sh"))
-    said = await device.sh(
-        script,
-        program or "",
-        upload_name,
-        f"{limits.lock_wait_s:g}",
-        doing="looking at it",
-        timeout_s=limits.facts_timeout_s,
-    )
+    said = await look(device, "look.sh", program or "", upload_name, f"{device.limits.lock_wait_s:g}")
     facts = parse(device.name, said)
     if facts.program is not None and not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+\S{0,40}", facts.version):
         raise HostError(
@@ -119,8 +108,7 @@ async def gather(device: Device, upload_name: str, program: str | None = None, s
 
 
 async def _with_password(device: Device, facts: Facts, secret: bytes) -> Facts:
-    uploads = f"/var/tmp/skin-edge-{facts.uid}"  # noqa: S108 - ours, see upload.py
-    facts = replace(facts, sudo="password", uploads=uploads, uploads_free_bytes=None)
+    facts = replace(facts, sudo="password", uploads=shared_uploads(facts.uid), uploads_free_bytes=None)
     said = await device.words(
         *command(facts, "model list --json"),
         doing="asking for its models",
@@ -140,10 +128,7 @@ def parse(name: str, answer: Said) -> Facts:
     Raises:
         HostError: it is not whole, or holds what cannot be.
     """
-    pairs = (line.partition("=") for line in answer.out.splitlines() if not line.startswith("{"))
-    said = {key: one_line(value.strip(), 200) for key, equals, value in pairs if equals}
-    if said.get("done") != "1" or not said.get("uid", "").isdigit():
-        raise HostError(f"{name}: it does not answer as a shell does: {answer.last_words()}", code="device")
+    said = values(name, answer)
     program = said.get("program")
     for key in ("program", "state", "uploads"):
         if program is not None and not _PLAIN_PATH.fullmatch(said.get(key, "")):
@@ -151,7 +136,7 @@ def parse(name: str, answer: Said) -> Facts:
                 f"{name}: {key} is {said.get(key)!r} there: not a path to work with", code="device"
             )
     owner = said.get("owner", "")
-    if program is not None and not _PLAIN_NAME.fullmatch(owner):
+    if program is not None and not PLAIN_NAME.fullmatch(owner):
         raise HostError(
             f"{name}: the models there belong to nobody that can be named ({owner!r})", code="device"
         )
@@ -168,9 +153,9 @@ def parse(name: str, answer: Said) -> Facts:
         state=said.get("state", ""),
         owner=owner,
         sudo=sudo if sudo in _SUDO else "refused",
-        free_bytes=_kilobytes(said.get("free_kb", "")),
+        free_bytes=kilobytes(said.get("free_kb", "")),
         uploads=said.get("uploads", ""),
-        uploads_free_bytes=_kilobytes(said.get("uploads_free_kb", "")),
+        uploads_free_bytes=kilobytes(said.get("uploads_free_kb", "")),
         partial_bytes=int(said["partial"]) if said.get("partial", "").isdigit() else 0,
         version=said.get("version", "").removeprefix("skin-edge "),
         models=_models(answer.objects()),
@@ -198,7 +183,3 @@ def _models(listed: list[dict[str, Any]]) -> tuple[Model, ...]:
         for one in listed
         if "identity" in one
     )
-
-
-def _kilobytes(text: str) -> int | None:
-    return int(text) * 1024 if text.isdigit() else None

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any, Final
 
-from skin_edge.model.manifest import one_line
 from skin_edge_deploy.device import Device, Said
 from skin_edge_deploy.errors import HostError
+from skin_edge_deploy.looking import PLAIN_NAME, kilobytes, look, shared_uploads, values
 
 #: Of the device, whatever the login's PATH says: what root runs there.
 PYTHON: Final = "/usr/bin/python3"
@@ -19,7 +18,6 @@ CONFIG: Final = "/etc/skin-edge/config.yaml"
 SUDOERS: Final = "/etc/sudoers.d/skin-edge-deploy"
 
 _RIGHTS: Final = ("root", "sudo", "line", "password", "none")
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}\$?")
 _IDENTITY: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,99}")
 _MAX_PARTS: Final = 64
 
@@ -73,7 +71,7 @@ class Machine:
     @property
     def uploads(self) -> str:
         """Folder to which a release goes: root reads there, and a disk holds it."""
-        return f"/var/tmp/skin-edge-{self.uid}"  # noqa: S108 - ours, see upload.py
+        return shared_uploads(self.uid)
 
 
 async def examine(device: Device) -> Machine:
@@ -82,13 +80,7 @@ async def examine(device: Device) -> Machine:
     Raises:
         HostError: it does not answer, or not as a device does.
     """
-    folder = files("skin_edge_deploy")
-    script = "".join(folder.joinpath(name).read_text("utf-8") for name in ("say.sh", "machine.sh"))
-    limits = device.limits
-    said = await device.sh(
-        script, f"{limits.release_wait_s:g}", doing="looking at it", timeout_s=limits.facts_timeout_s
-    )
-    return parse(device.name, said)
+    return parse(device.name, await look(device, "machine.sh", f"{device.limits.release_wait_s:g}"))
 
 
 def parse(name: str, answer: Said) -> Machine:
@@ -101,12 +93,9 @@ def parse(name: str, answer: Said) -> Machine:
     Raises:
         HostError: it is not whole, or holds what cannot be.
     """
-    pairs = (line.partition("=") for line in answer.out.splitlines() if not line.startswith("{"))
-    said = {key: one_line(value.strip(), 200) for key, equals, value in pairs if equals}
-    if said.get("done") != "1" or not re.fullmatch(r"[0-9]{1,10}", said.get("uid", "")):
-        raise HostError(f"{name}: it does not answer as a shell does: {answer.last_words()}", code="device")
+    said = values(name, answer)
     user = said.get("user", "")
-    if not _NAME.fullmatch(user):
+    if not PLAIN_NAME.fullmatch(user):
         raise HostError(f"{name}: the login there has no name to work with ({user!r})", code="device")
     os_id, _, rest = said.get("os", "").partition("|")
     os_version, _, os_name = rest.partition("|")
@@ -132,8 +121,8 @@ def parse(name: str, answer: Said) -> Machine:
         signers_sha256=said.get("signers"),
         signers_safe=_safe(said.get("signers_modes", "")),
         rights=rights if rights in _RIGHTS else "none",
-        opt_free_bytes=_kilobytes(said.get("opt_free_kb", "")),
-        uploads_free_bytes=_kilobytes(said.get("uploads_free_kb", "")),
+        opt_free_bytes=kilobytes(said.get("opt_free_kb", "")),
+        uploads_free_bytes=kilobytes(said.get("uploads_free_kb", "")),
         parts=_parts(said),
     )
 
@@ -171,7 +160,3 @@ def _parts(said: dict[str, str]) -> dict[str, int]:
     found = {key.removeprefix("part_"): value for key, value in said.items() if key.startswith("part_")}
     kept = list(found.items())[:_MAX_PARTS]
     return {name: int(value) for name, value in kept if re.fullmatch(r"[0-9]{1,15}", value)}
-
-
-def _kilobytes(text: str) -> int | None:
-    return int(text) * 1024 if text.isdigit() else None

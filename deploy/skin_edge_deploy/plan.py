@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from skin_edge_deploy.errors import HostError
 from skin_edge_deploy.facts import Facts, command
 from skin_edge_deploy.limits import Limits
+from skin_edge_deploy.looking import shared_uploads
 from skin_edge_deploy.package import Package
 
 #: Of the name of a whole upload, in hex: as many as the line in sudoers says.
@@ -76,7 +77,7 @@ def sudoers_line(facts: Facts, limits: Limits) -> str:
     """
     program = f"/usr/bin/env SKIN_EDGE_HOME={facts.state} {facts.program}"
     digits = "[0-9a-f]" * UPLOAD_DIGITS
-    upload = f"/var/tmp/skin-edge-{facts.uid}/{digits}.skinmodel"  # noqa: S108 - of ours, see upload.py
+    upload = f"{shared_uploads(facts.uid)}/{digits}.skinmodel"
     allowed = ("model list --json", "model info --json", install_arguments(limits, upload))
     commands = ", ".join(f"{program} {arguments}" for arguments in allowed)
     return f"{facts.user} ALL=({facts.owner}) NOPASSWD: {commands}"
