@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tests"))  # `small_wheels`
 
 # A shell starts background jobs with SIGINT ignored, and what is ignored stays ignored in every child: the
 # commands under test would not hear Ctrl-C.

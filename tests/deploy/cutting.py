@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
+import subprocess
 import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 
 class Cutter:
@@ -58,3 +62,25 @@ class Cutter:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
+
+
+def wait_until(true: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    """Wait until `true()` holds; fails where it does not in time."""
+    until = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def interrupt_upload(
+    command: Sequence[str], env: Mapping[str, str], stuck: Cutter, timeout_s: float = 30.0
+) -> None:
+    """Press Ctrl-C once an upload is stuck: it ends with 130, and says where it was and how to go on."""
+    with subprocess.Popen(command, env=env, stdout=-1, stderr=-1, text=True) as process:
+        wait_until(lambda: stuck.left == 0, timeout_s)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command again goes on" in err
+    assert "interrupted while uploading" in out
+    assert "Traceback" not in err

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import ensurepip
 import hashlib
 import shutil
 import sysconfig
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 from loopback import ROOT
 
 from skin_edge.ssh_signature import sign
-from skin_edge_deploy.wheelhouse.gather import describe, pack, pinned
+from skin_edge_deploy.wheelhouse.gather import describe, pack
 from skin_edge_deploy.wheelhouse.targets import this_machine
+from small_wheels import complete, write_wheel
 
 #: All but the service, which no test may start on the machine that it runs on: what it is told is noted down.
 #: Beside the prefix, a file `ill-VERSION` makes it unhealthy, and `slow` keeps it busy until that is gone.
@@ -44,29 +42,15 @@ def main():
 
 def make_wheel(folder: Path, version: str) -> Path:
     """A wheel of skin-edge that holds the device's code, and borrows what that needs from these tests."""
-    info = f"skin_edge-{version}.dist-info"
-    site = sysconfig.get_path("purelib")
+    device = ROOT / "device"
     files = {
         "small_kiosk.py": ENTRY.format(version=version).encode(),
-        "small_kiosk.pth": f"{site}\n".encode(),
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: skin-edge\nVersion: {version}\n".encode(),
-        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": b"[console_scripts]\nskin-edge = small_kiosk:main\n",
+        "small_kiosk.pth": f"{sysconfig.get_path('purelib')}\n".encode(),
     }
-    device = ROOT / "device"
     for path in sorted((device / "skin_edge").rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             files[path.relative_to(device).as_posix()] = path.read_bytes()
-    record = []
-    for name, data in files.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-        record.append(f"{name},sha256={digest},{len(data)}\n")
-    files[f"{info}/RECORD"] = "".join([*record, f"{info}/RECORD,,\n"]).encode()
-    path = folder / f"skin_edge-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as wheel:
-        for name, data in files.items():
-            wheel.writestr(zipfile.ZipInfo(name), data)
-    return path
+    return write_wheel(folder, version, "small_kiosk:main", files)
 
 
 def make_release(
@@ -85,11 +69,7 @@ def make_release(
     wheels = made / "wheels"
     wheels.mkdir(parents=True)
     own = make_wheel(wheels, version)
-    (pip,) = (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")
-    shutil.copy(pip, wheels)
-    digest = hashlib.sha256(pip.read_bytes()).hexdigest()
-    lines = [f"pip=={pip.name.split('-')[1]} --hash=sha256:{digest}", pinned(own)]
-    (made / "requirements.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    complete(made, own)
     if padding:
         (made / "padding").write_bytes(hashlib.sha256(version.encode()).digest() * (padding // 32))
     identity = describe(own, replace(this_machine(), **target), made)  # type: ignore[arg-type]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cutting import Cutter
+from cutting import Cutter, interrupt_upload, wait_until
 from loopback import USER, Host
 from workstation import MakeBundle, Workstation
 
@@ -121,14 +119,7 @@ def test_ctrl_c_leaves_the_host_as_it_is_and_says_how_to_go_on(
     size = bundle.stat().st_size
     stuck = cutter(size // 2, silent=True)
     command = [cli_script, "deploy", through(stuck), "--bundle", str(bundle)]
-    with subprocess.Popen(command, env=cli_env, stdout=-1, stderr=-1, text=True) as process:
-        wait_until(lambda: stuck.left == 0)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "the same command again goes on" in err
-    assert "interrupted while uploading" in out
-    assert "Traceback" not in err
+    interrupt_upload(command, cli_env, stuck)
     assert host.current() is None
     (said,) = station.json(host.target, "--bundle", bundle)
     assert said["status"] == "done"
@@ -189,10 +180,3 @@ def test_uploads_that_nobody_finished_go_after_a_day(station: Workstation, host:
         os.utime(folder / name, (time.time() - age_s,) * 2)
     assert station.deploy(host.target, "--bundle", better).returncode == 0
     assert host.uploads() == ["fresh.part", "mine.txt"]
-
-
-def wait_until(true: Callable[[], bool], timeout_s: float = 30.0) -> None:
-    until = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.01)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,24 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cutting import Cutter
+from cutting import Cutter, interrupt_upload, wait_until
 from loopback import tree
 from pi import OWN, Pi
 from workstation import Workstation
 
 MakePi = Callable[..., Pi]
 Releases = Callable[..., Path]
+#: An installation of a release makes an environment first.
+PATIENCE_S = 60.0
 
 
 def everything(device: Pi) -> dict[str, str]:
     return {path: tree(device.at(path)) for path in OWN}
-
-
-def wait_until(true: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    until = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -168,7 +161,7 @@ def test_the_connection_lost_while_it_installs_it_goes_on_there_and_again_finds_
         target=lambda: said.extend(station.json(target, "--provision", "--release", release))
     )
     run.start()
-    wait_until(lambda: any(" wait" in line for line in pi.told()))
+    wait_until(lambda: any(" wait" in line for line in pi.told()), PATIENCE_S)
     network.close()
     run.join(60)
     assert said[0]["error"]["code"] == "connection-lost"
@@ -184,7 +177,7 @@ def test_the_connection_lost_while_it_installs_it_goes_on_there_and_again_finds_
     run.join(120)
     assert again[0]["status"] in ("done", "unchanged"), again
     assert pi.release() == again[0]["release"]["identity"]
-    wait_until(lambda: pi.uploads() == [])
+    wait_until(lambda: pi.uploads() == [], PATIENCE_S)
     (last,) = station.json(pi.target, "--provision", "--release", release)
     assert last["status"] == "unchanged"
 
@@ -200,14 +193,7 @@ def test_ctrl_c_leaves_the_upload_for_the_next_time(
     pi, release = make_pi(), releases()
     target, stuck = behind(pi, release.stat().st_size // 2, silent=True)
     command = [cli_script, "deploy", target, "--provision", "--release", str(release)]
-    with subprocess.Popen(command, env=cli_env, stdout=-1, stderr=-1, text=True) as process:
-        wait_until(lambda: stuck.left == 0)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "the same command again goes on" in err
-    assert "interrupted while uploading" in out
-    assert "Traceback" not in err
+    interrupt_upload(command, cli_env, stuck, timeout_s=PATIENCE_S)
     assert pi.release() is None
     assert [name.rpartition(".")[2] for name in pi.uploads()] == ["part"]
 

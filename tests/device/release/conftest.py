@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import ensurepip
-import hashlib
-import shutil
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +11,9 @@ import pytest
 sys.path.append(str(Path(__file__).parent))  # `small_device`
 
 from skin_edge.ssh_signature import sign
-from skin_edge_deploy.wheelhouse.gather import describe, pack, pinned
+from skin_edge_deploy.wheelhouse.gather import describe, pack
 from skin_edge_deploy.wheelhouse.targets import this_machine
+from small_wheels import complete, write_wheel
 
 MakeRelease = Callable[..., Path]
 
@@ -43,25 +39,12 @@ LOCATE = "import pathlib\ndef default_bundle_path(): return pathlib.Path(__file_
 
 def make_wheel(folder: Path, version: str) -> Path:
     """A wheel called skin-edge with a console script of that name."""
-    info = f"skin_edge-{version}.dist-info"
     files = {
-        "skin_edge/__init__.py": PROGRAM.format(version=version),
-        "skin_edge/model/__init__.py": "",
-        "skin_edge/model/locate.py": LOCATE,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: skin-edge\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": "[console_scripts]\nskin-edge = skin_edge:main\n",
+        "skin_edge/__init__.py": PROGRAM.format(version=version).encode(),
+        "skin_edge/model/__init__.py": b"",
+        "skin_edge/model/locate.py": LOCATE.encode(),
     }
-    record = []
-    for name, text in files.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-        record.append(f"{name},sha256={digest},{len(text.encode())}\n")
-    files[f"{info}/RECORD"] = "".join([*record, f"{info}/RECORD,,\n"])
-    path = folder / f"skin_edge-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as wheel:
-        for name, text in files.items():
-            wheel.writestr(name, text)
-    return path
+    return write_wheel(folder, version, "skin_edge:main", files)
 
 
 @pytest.fixture
@@ -73,11 +56,7 @@ def make_release(tmp_path: Path) -> MakeRelease:
         wheels = folder / "wheels"
         wheels.mkdir(parents=True)
         own = make_wheel(wheels, version)
-        (pip,) = (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")
-        shutil.copy(pip, wheels)
-        digest = hashlib.sha256(pip.read_bytes()).hexdigest()
-        lines = [f"pip=={pip.name.split('-')[1]} --hash=sha256:{digest}", pinned(own)]
-        (folder / "requirements.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        complete(folder, own)
         describe(own, this_machine(), folder)
         if key is not None:
             sign(folder / "release.json", key)
